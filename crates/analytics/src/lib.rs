@@ -1,1 +1,16 @@
-//! Under construction.
+//! What the data says: cleaning, detection, diagnosis, alarms, on plain numbers.
+//!
+//! ```text
+//! samples ──clean──► good samples ──rows──► stream ──► episodes ──diagnose──► known faults
+//!                                                          └──► alarm (ISA-18.2)
+//! ```
+//!
+//! Start reading at [`stream`]. Times and seeds are arguments, NaN is a missing value. This crate never opens
+//! a file, a socket or a clock, knows no tenants, users or tables, and has no `async fn`.
+
+pub mod alarm;
+pub mod clean;
+pub mod diagnose;
+pub mod stream;
+#[cfg(test)]
+mod testing;
