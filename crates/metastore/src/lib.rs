@@ -152,7 +152,11 @@ impl Metastore {
 }
 
 /// `Err(NotFound)` unless a statement touched a row.
-pub(crate) fn found(rows_affected: u64, what: &'static str, id: impl ToString) -> Result<()> {
+pub(crate) fn found(
+    rows_affected: u64,
+    what: &'static str,
+    id: impl std::fmt::Display,
+) -> Result<()> {
     if rows_affected == 0 { Err(Error::NotFound { what, id: id.to_string() }) } else { Ok(()) }
 }
 
