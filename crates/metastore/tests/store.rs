@@ -16,9 +16,10 @@ struct Bench {
 }
 
 async fn bench_with(limits: Limits) -> Bench {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Metastore::open_with(&dir.path().join("meta.sqlite"), limits).await.unwrap();
-    let mqtt = store.source(T, "mqtt", "mqtt").await.unwrap();
+    let dir = tempfile::tempdir().expect("a directory");
+    let store =
+        Metastore::open_with(&dir.path().join("meta.sqlite"), limits).await.expect("a database");
+    let mqtt = store.source(T, "mqtt", "mqtt").await.expect("a source");
     Bench { store, mqtt, dir }
 }
 
