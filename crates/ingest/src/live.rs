@@ -11,7 +11,7 @@ use signal::{AssetId, Flag, Quality, SampleColumns, SignalId};
 use tokio::sync::{broadcast, watch};
 
 use crate::alarm::Alarm;
-use crate::detect::Health;
+use crate::health::Health;
 
 /// How many alarm changes a reader may lag behind before it must read the list again.
 const ALARM_BACKLOG: usize = 4096;
@@ -58,7 +58,16 @@ pub struct Live {
     slots: Mutex<Vec<Option<Slot>>>,
     health: Mutex<HashMap<AssetId, Health>>,
     steps: watch::Sender<u64>,
-    alarms: broadcast::Sender<Arc<Alarm>>,
+    alarms: broadcast::Sender<AlarmChange>,
+}
+
+/// One change of one alarm.
+#[derive(Clone, Debug)]
+pub struct AlarmChange {
+    /// The alarm after it.
+    pub alarm: Arc<Alarm>,
+    /// Whether people are to be called: it has begun, and nothing hides it.
+    pub rings: bool,
 }
 
 impl Default for Live {
@@ -80,13 +89,22 @@ impl Live {
 
     /// Verdict counts and samples per second of a signal; none before its first sample.
     pub fn quality(&self, signal: SignalId) -> Option<(QualityCounts, f64)> {
-        lock(&self.slots).get(signal.idx()).copied().flatten().map(|slot| (slot.counts, slot.rate_per_s))
+        lock(&self.slots)
+            .get(signal.idx())
+            .copied()
+            .flatten()
+            .map(|slot| (slot.counts, slot.rate_per_s))
     }
 
     /// Appends to `changed` those of `signals` that were written after step `since`.
     ///
     /// Returns the step to ask from next time. Cost: O(`signals`).
-    pub fn changed_since(&self, signals: &[SignalId], since: u64, changed: &mut Vec<(SignalId, Last)>) -> u64 {
+    pub fn changed_since(
+        &self,
+        signals: &[SignalId],
+        since: u64,
+        changed: &mut Vec<(SignalId, Last)>,
+    ) -> u64 {
         let slots = lock(&self.slots);
         for &signal in signals {
             if let Some(Some(slot)) = slots.get(signal.idx())
@@ -104,7 +122,7 @@ impl Live {
     }
 
     /// Every alarm change from now on, in order.
-    pub fn alarms(&self) -> broadcast::Receiver<Arc<Alarm>> {
+    pub fn alarms(&self) -> broadcast::Receiver<AlarmChange> {
         self.alarms.subscribe()
     }
 
@@ -146,6 +164,17 @@ impl Live {
         }
     }
 
+    /// Takes over rows that were stored before the restart; they do not count.
+    pub(crate) fn recall(&self, samples: &SampleColumns) {
+        for sample in samples.iter() {
+            let (time_us, value, quality) = (sample.time_us, sample.value, sample.quality);
+            self.restore(
+                sample.signal,
+                Last { time_us, value, quality, received_us: time_us, step: 0 },
+            );
+        }
+    }
+
     /// Puts in what the lake knew before the restart.
     pub(crate) fn restore(&self, signal: SignalId, last: Last) {
         let mut slots = lock(&self.slots);
@@ -153,7 +182,7 @@ impl Live {
             slots.resize(signal.idx() + 1, None);
         }
         let slot = &mut slots[signal.idx()];
-        if slot.is_none_or(|slot| slot.last.time_us < last.time_us) {
+        if slot.is_none_or(|slot| slot.last.time_us <= last.time_us) {
             *slot = Some(Slot {
                 last,
                 counts: QualityCounts::default(),
@@ -172,7 +201,8 @@ impl Live {
                 continue;
             }
             let rate = (slot.counts.total - slot.total_then) as f64 / (elapsed_us as f64 / 1e6);
-            slot.rate_per_s = if slot.total_then == 0 { rate } else { 0.8 * slot.rate_per_s + 0.2 * rate };
+            slot.rate_per_s =
+                if slot.total_then == 0 { rate } else { 0.8 * slot.rate_per_s + 0.2 * rate };
             slot.counted_at_us = now_us;
             slot.total_then = slot.counts.total;
         }
@@ -182,9 +212,9 @@ impl Live {
         lock(&self.health).insert(asset, health);
     }
 
-    pub(crate) fn announce(&self, alarm: Arc<Alarm>) {
+    pub(crate) fn announce(&self, alarm: Arc<Alarm>, rings: bool) {
         // No receiver means no screen is open; the list still has it.
-        let _ = self.alarms.send(alarm);
+        let _ = self.alarms.send(AlarmChange { alarm, rings });
     }
 
     /// Wakes the screens after everything of `step` is in.
@@ -243,7 +273,10 @@ mod tests {
         live.apply(&columns(&[(2, 2, 5.0, Quality::GOOD)]), 2, 2);
         live.publish(2);
         let mut changed = Vec::new();
-        assert_eq!(live.changed_since(&[SignalId(1), SignalId(2), SignalId(9)], 1, &mut changed), 2);
+        assert_eq!(
+            live.changed_since(&[SignalId(1), SignalId(2), SignalId(9)], 1, &mut changed),
+            2
+        );
         assert_eq!(changed.len(), 1);
         assert_eq!(changed[0].1.value, 5.0);
     }

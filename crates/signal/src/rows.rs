@@ -70,6 +70,14 @@ impl SampleColumns {
         SampleColumns { signals, times_us, values, qualities }
     }
 
+    /// Forgets all rows from `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        self.signals.truncate(len);
+        self.times_us.truncate(len);
+        self.values.truncate(len);
+        self.qualities.truncate(len);
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.signals.len()
@@ -141,10 +149,7 @@ impl SampleColumns {
                 write += 1;
             }
         }
-        self.signals.truncate(write);
-        self.times_us.truncate(write);
-        self.values.truncate(write);
-        self.qualities.truncate(write);
+        self.truncate(write);
         before - write
     }
 }

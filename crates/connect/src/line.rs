@@ -1,0 +1,743 @@
+//! InfluxDB line protocol, straight into columns.
+//!
+//! `measurement,tag=value field=1.5,other=2i 1767225600000000000`
+//!
+//! An address is the measurement, the tag values in the order of their keys, and the field, joined with `/`:
+//! `press,machine=p1,site=hh oil=3` becomes `press/p1/hh/oil`. What was learned about a series is kept between
+//! requests, keyed by its raw bytes, so that the steady state neither allocates nor hashes more than once a line.
+//!
+//! Source: InfluxData, "Line protocol reference" (v2).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use signal::model::SignalKind;
+use signal::{Event, EventKind, Flag, Quality, Rows, Sample, SourceId, TenantId};
+
+use crate::directory::{Directory, LooksLike, Target};
+use crate::inlet::{Inlet, InletError};
+
+/// Bad lines that are named in an answer; the rest is only counted.
+const MAX_NAMED: usize = 100;
+/// Series that one decoder remembers before it begins anew.
+const MAX_SERIES: usize = 200_000;
+
+/// Unit of the time stamps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Nanoseconds.
+    #[default]
+    Ns,
+    /// Microseconds.
+    Us,
+    /// Milliseconds.
+    Ms,
+    /// Seconds.
+    S,
+}
+
+impl Precision {
+    /// `ns`, `n`, `us`, `u`, `ms`, `s`, as both API versions spell it; `m` and `h` of version 1 are not taken.
+    pub fn parse(text: &str) -> Option<Precision> {
+        match text {
+            "" | "ns" | "n" => Some(Precision::Ns),
+            "us" | "u" | "µ" => Some(Precision::Us),
+            "ms" => Some(Precision::Ms),
+            "s" => Some(Precision::S),
+            _ => None,
+        }
+    }
+
+    fn to_us(self, stamp: i64) -> i64 {
+        match self {
+            Precision::Ns => stamp.div_euclid(1000),
+            Precision::Us => stamp,
+            Precision::Ms => stamp.saturating_mul(1000),
+            Precision::S => stamp.saturating_mul(1_000_000),
+        }
+    }
+}
+
+/// A line that was not stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What became of a body.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Lines that are durable.
+    pub stored_lines: usize,
+    /// Values in them.
+    pub stored_values: usize,
+    /// The first lines that are not.
+    pub bad: Vec<BadLine>,
+    /// All lines that are not.
+    pub n_bad: usize,
+}
+
+/// The line-protocol door: decoders that remember series.
+pub struct Line {
+    tenant: TenantId,
+    source: SourceId,
+    directory: Arc<Directory>,
+    decoders: Mutex<Vec<Decoder>>,
+}
+
+impl Line {
+    /// A door for one tenant and source.
+    pub fn new(tenant: TenantId, source: SourceId, directory: Arc<Directory>) -> Line {
+        Line { tenant, source, directory, decoders: Mutex::default() }
+    }
+
+    /// Stores a body; returns when every good line of it is durable and queryable.
+    ///
+    /// # Errors
+    /// None of the lines were stored, because writes are refused.
+    pub async fn write(
+        &self,
+        inlet: &Inlet,
+        body: &[u8],
+        precision: Precision,
+        now_us: i64,
+    ) -> Result<Report, InletError> {
+        let mut decoder = lock(&self.decoders).pop().unwrap_or_default();
+        decoder.follow(&self.directory);
+        let mut batch = Batch::new(self.tenant, self.source, body.len());
+        decoder.decode(&self.directory, self.source, body, precision, now_us, &mut batch);
+        if !batch.waiting.is_empty() {
+            decoder.settle(&self.directory, self.source, &mut batch).await;
+        }
+        lock(&self.decoders).push(decoder);
+        let Batch { rows, report, .. } = batch;
+        if report.n_bad > 0 {
+            let error = report
+                .bad
+                .first()
+                .map_or_else(String::new, |bad| format!("line {}: {}", bad.line, bad.reason));
+            inlet.balance().reject(self.source, "line", report.n_bad as u64, &error);
+        }
+        if !rows.is_empty() {
+            inlet.send(rows).await?;
+        }
+        Ok(report)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One field of one series.
+struct Field {
+    name: Vec<u8>,
+    address: String,
+    target: Option<Target>,
+}
+
+#[derive(Default)]
+struct Decoder {
+    /// Raw series key → index into `series`.
+    index: HashMap<Vec<u8>, usize>,
+    series: Vec<Vec<Field>>,
+    version: u64,
+}
+
+enum Value<'a> {
+    Number(f64),
+    Text(&'a [u8]),
+}
+
+/// A value whose signal is not known yet.
+struct Waiting {
+    line: usize,
+    series: usize,
+    field: usize,
+    number: f64,
+    text: Option<String>,
+    time_us: i64,
+    quality: Quality,
+}
+
+struct Batch {
+    rows: Rows,
+    report: Report,
+    waiting: Vec<Waiting>,
+    /// The line that is read.
+    line: usize,
+}
+
+impl Batch {
+    fn new(tenant: TenantId, source: SourceId, n_bytes: usize) -> Batch {
+        let samples = signal::SampleColumns::with_capacity(n_bytes / 16);
+        let rows = Rows { tenant, source, samples, events: Vec::new() };
+        Batch { rows, report: Report::default(), waiting: Vec::new(), line: 0 }
+    }
+}
+
+impl Decoder {
+    fn follow(&mut self, directory: &Directory) {
+        let version = directory.version();
+        if version != self.version || self.series.len() > MAX_SERIES {
+            *self = Decoder { version, ..Decoder::default() };
+        }
+    }
+
+    fn decode(
+        &mut self,
+        directory: &Directory,
+        source: SourceId,
+        body: &[u8],
+        precision: Precision,
+        now_us: i64,
+        batch: &mut Batch,
+    ) {
+        for (idx, line) in Lines(body).enumerate() {
+            let line = line.trim_ascii();
+            if line.is_empty() || line[0] == b'#' {
+                continue;
+            }
+            batch.line = idx + 1;
+            // A bad field must not leave half of its line behind.
+            let (n_samples, n_events, n_waiting) =
+                (batch.rows.samples.len(), batch.rows.events.len(), batch.waiting.len());
+            match self.line(directory, source, line, precision, now_us + idx as i64, batch) {
+                Ok(n_values) => {
+                    batch.report.stored_lines += 1;
+                    batch.report.stored_values += n_values;
+                }
+                Err(reason) => {
+                    batch.rows.samples.truncate(n_samples);
+                    batch.rows.events.truncate(n_events);
+                    batch.waiting.truncate(n_waiting);
+                    batch.report.bad_line(idx + 1, reason);
+                }
+            }
+        }
+    }
+
+    fn line(
+        &mut self,
+        directory: &Directory,
+        source: SourceId,
+        line: &[u8],
+        precision: Precision,
+        arrival_us: i64,
+        batch: &mut Batch,
+    ) -> Result<usize, &'static str> {
+        let key_end = find_unescaped(line, b' ')
+            .ok_or("no field set: a line is 'measurement,tags fields time'")?;
+        let (key, rest) = line.split_at(key_end);
+        let series = match self.index.get(key) {
+            Some(series) => *series,
+            None => self.new_series(key)?,
+        };
+        let rest = rest.trim_ascii_start();
+        let fields_end = find_end_of_fields(rest)?;
+        let (fields, stamp) = rest.split_at(fields_end);
+        let (time_us, quality) = match stamp.trim_ascii() {
+            [] => (arrival_us, Quality::GOOD.with(Flag::ArrivalTime)),
+            stamp => (
+                precision
+                    .to_us(parse_integer(stamp).ok_or("the time stamp is not a whole number")?),
+                Quality::GOOD,
+            ),
+        };
+        self.fields(directory, source, series, fields, time_us, quality, batch)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the inner loop of the hot path, inlined")]
+    #[inline]
+    fn fields(
+        &mut self,
+        directory: &Directory,
+        source: SourceId,
+        series: usize,
+        fields: &[u8],
+        time_us: i64,
+        quality: Quality,
+        batch: &mut Batch,
+    ) -> Result<usize, &'static str> {
+        let mut rest = fields;
+        let mut n_fields = 0;
+        loop {
+            let name_end = find_unescaped(rest, b'=').ok_or("a field has no '='")?;
+            let name = &rest[..name_end];
+            if name.is_empty() {
+                return Err("a field has no name");
+            }
+            let (value, value_end) = parse_value(&rest[name_end + 1..])?;
+            let field = self.field_idx(series, n_fields, name);
+            let known = &mut self.series[series][field];
+            if known.target.is_none() {
+                known.target = directory.get(source, &known.address);
+            }
+            match (known.target, value) {
+                (Some(target), Value::Number(number)) if target.kind != SignalKind::Text => {
+                    let value = if target.kind == SignalKind::State {
+                        number
+                    } else {
+                        target.a * number + target.b
+                    };
+                    batch.rows.samples.push(Sample {
+                        signal: target.signal,
+                        time_us,
+                        value,
+                        quality,
+                    });
+                }
+                (_, value) => batch.wait(series, field, value, time_us, quality)?,
+            }
+            n_fields += 1;
+            rest = &rest[name_end + 1 + value_end..];
+            match rest.first() {
+                None => return Ok(n_fields),
+                Some(b',') => rest = &rest[1..],
+                Some(_) => return Err("unexpected text after a field value"),
+            }
+        }
+    }
+
+    /// Fields nearly always come in the same order, so the first guess is nearly always right.
+    #[inline]
+    fn field_idx(&mut self, series: usize, guess: usize, name: &[u8]) -> usize {
+        let fields = &mut self.series[series];
+        if fields.get(guess).is_some_and(|field| field.name == name) {
+            return guess;
+        }
+        // The first entry carries the prefix of all addresses of the series.
+        if let Some(idx) = fields.iter().position(|field| field.name == name) {
+            return idx;
+        }
+        let prefix = fields
+            .first()
+            .map_or("", |field| &field.address[..field.address.len() - unescaped_len(&field.name)]);
+        let address = format!("{prefix}{}", unescape(name));
+        if fields.len() == 1 && fields[0].name.is_empty() {
+            fields[0] = Field { name: name.to_vec(), address, target: None };
+            return 0;
+        }
+        fields.push(Field { name: name.to_vec(), address, target: None });
+        fields.len() - 1
+    }
+
+    fn new_series(&mut self, key: &[u8]) -> Result<usize, &'static str> {
+        let mut parts = split_unescaped(key, b',');
+        let measurement =
+            parts.next().filter(|part| !part.is_empty()).ok_or("the measurement has no name")?;
+        let mut tags = Vec::new();
+        for part in parts {
+            let at = find_unescaped(part, b'=').ok_or("a tag has no '='")?;
+            if at == 0 || at + 1 == part.len() {
+                return Err("a tag has no name or no value");
+            }
+            tags.push((unescape(&part[..at]), unescape(&part[at + 1..])));
+        }
+        tags.sort();
+        let mut prefix = unescape(measurement);
+        for (_, value) in tags {
+            prefix.push('/');
+            prefix.push_str(&value);
+        }
+        prefix.push('/');
+        // An entry without name holds the prefix until the first field takes its place.
+        self.series.push(vec![Field { name: Vec::new(), address: prefix, target: None }]);
+        self.index.insert(key.to_vec(), self.series.len() - 1);
+        Ok(self.series.len() - 1)
+    }
+
+    /// Lets the registrar name what was unknown, and puts the waiting values in their places.
+    async fn settle(&mut self, directory: &Directory, source: SourceId, batch: &mut Batch) {
+        let mut wanted: Vec<(String, LooksLike)> = Vec::new();
+        let mut slots: HashMap<(usize, usize), usize> = HashMap::new();
+        for one in &batch.waiting {
+            let field = &self.series[one.series][one.field];
+            if field.target.is_none() {
+                slots.entry((one.series, one.field)).or_insert_with(|| {
+                    let looks =
+                        if one.text.is_some() { LooksLike::Text } else { LooksLike::Number };
+                    wanted.push((field.address.clone(), looks));
+                    wanted.len() - 1
+                });
+            }
+        }
+        let targets = directory.resolve_all(source, &wanted).await;
+        for ((series, field), slot) in slots {
+            self.series[series][field].target = targets[slot];
+        }
+        for one in std::mem::take(&mut batch.waiting) {
+            let line = one.line;
+            let field = &self.series[one.series][one.field];
+            if let Err(reason) = place(directory, field, one, &mut batch.rows).await {
+                batch.report.stored_values -= 1;
+                batch.report.bad_line(line, &reason);
+            }
+        }
+    }
+}
+
+async fn place(
+    directory: &Directory,
+    field: &Field,
+    one: Waiting,
+    rows: &mut Rows,
+) -> Result<(), String> {
+    let address = &field.address;
+    let Some(target) = field.target else {
+        return Err(format!("{address}: the signal could not be registered"));
+    };
+    let value = match (target.kind, one.text) {
+        (SignalKind::Text, text) => {
+            let body = text.unwrap_or_else(|| one.number.to_string());
+            let (time_us, signal) = (one.time_us, Some(target.signal));
+            rows.events.push(Event { time_us, kind: EventKind::Text, asset: None, signal, body });
+            return Ok(());
+        }
+        (SignalKind::State, Some(text)) => directory
+            .resolve_state(target.signal, &text)
+            .await
+            .ok_or_else(|| format!("{address}: the state '{text}' could not be registered"))?,
+        (SignalKind::State, None) => one.number,
+        (_, Some(text)) => {
+            let number: f64 =
+                text.trim().parse().map_err(|_| format!("{address}: '{text}' is not a number"))?;
+            target.a * number + target.b
+        }
+        (_, None) => target.a * one.number + target.b,
+    };
+    rows.samples.push(Sample {
+        signal: target.signal,
+        time_us: one.time_us,
+        value,
+        quality: one.quality,
+    });
+    Ok(())
+}
+
+impl Batch {
+    fn wait(
+        &mut self,
+        series: usize,
+        field: usize,
+        value: Value<'_>,
+        time_us: i64,
+        quality: Quality,
+    ) -> Result<(), &'static str> {
+        let (number, text) = match value {
+            Value::Number(number) => (number, None),
+            Value::Text(text) => {
+                let text = std::str::from_utf8(text).map_err(|_| "a string is not UTF-8")?;
+                (f64::NAN, Some(text.replace("\\\"", "\"").replace("\\\\", "\\")))
+            }
+        };
+        self.waiting.push(Waiting {
+            line: self.line,
+            series,
+            field,
+            number,
+            text,
+            time_us,
+            quality,
+        });
+        Ok(())
+    }
+}
+
+impl Report {
+    fn bad_line(&mut self, line: usize, reason: &str) {
+        self.n_bad += 1;
+        if self.bad.len() < MAX_NAMED {
+            self.bad.push(BadLine { line, reason: reason.to_owned() });
+        }
+    }
+}
+
+/// Lines of a body; a newline inside a string value does not end one.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut from = 0;
+        loop {
+            let end = self.0[from..]
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map_or(self.0.len(), |at| from + at);
+            let line = &self.0[..end];
+            // An odd number of quotes: the newline belongs to a string. Rare, so counting is no cost.
+            let is_open =
+                line.contains(&b'"') && !line.starts_with(b"#") && count_quotes(line) % 2 == 1;
+            if is_open && end < self.0.len() {
+                from = end + 1;
+                continue;
+            }
+            self.0 = self.0.get(end + 1..).unwrap_or_default();
+            return Some(line);
+        }
+    }
+}
+
+fn count_quotes(line: &[u8]) -> usize {
+    let mut n_quotes = 0;
+    let mut escaped = false;
+    for byte in line {
+        match byte {
+            b'\\' if !escaped => {
+                escaped = true;
+                continue;
+            }
+            b'"' if !escaped => n_quotes += 1,
+            _ => {}
+        }
+        escaped = false;
+    }
+    n_quotes
+}
+
+#[inline]
+fn find_unescaped(bytes: &[u8], wanted: u8) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + bytes[from..].iter().position(|byte| *byte == wanted)?;
+        if at == 0 || bytes[at - 1] != b'\\' {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
+/// The first space outside a string value.
+fn find_end_of_fields(bytes: &[u8]) -> Result<usize, &'static str> {
+    let mut in_string = false;
+    let mut escaped = false;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\\' if !escaped => {
+                escaped = true;
+                continue;
+            }
+            b'"' if !escaped => in_string = !in_string,
+            b' ' if !in_string && !escaped => return Ok(at),
+            _ => {}
+        }
+        escaped = false;
+    }
+    if in_string { Err("a string is not closed") } else { Ok(bytes.len()) }
+}
+
+fn split_unescaped(bytes: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(bytes);
+    std::iter::from_fn(move || {
+        let bytes = rest?;
+        match find_unescaped(bytes, separator) {
+            Some(at) => {
+                rest = Some(&bytes[at + 1..]);
+                Some(&bytes[..at])
+            }
+            None => {
+                rest = None;
+                Some(bytes)
+            }
+        }
+    })
+}
+
+fn unescape(bytes: &[u8]) -> String {
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut iter = bytes.iter().copied().peekable();
+    while let Some(byte) = iter.next() {
+        match (byte, iter.peek()) {
+            (b'\\', Some(b',' | b'=' | b' ')) => {}
+            _ => plain.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+fn unescaped_len(bytes: &[u8]) -> usize {
+    unescape(bytes).len()
+}
+
+/// Reads one field value; returns it and where it ends.
+#[inline]
+fn parse_value(bytes: &[u8]) -> Result<(Value<'_>, usize), &'static str> {
+    if bytes.first() == Some(&b'"') {
+        let mut escaped = false;
+        for (at, byte) in bytes.iter().enumerate().skip(1) {
+            match byte {
+                b'\\' if !escaped => {
+                    escaped = true;
+                    continue;
+                }
+                b'"' if !escaped => return Ok((Value::Text(&bytes[1..at]), at + 1)),
+                _ => {}
+            }
+            escaped = false;
+        }
+        return Err("a string is not closed");
+    }
+    let end = bytes.iter().position(|byte| *byte == b',').unwrap_or(bytes.len());
+    let token = &bytes[..end];
+    let number = match token {
+        [] => return Err("a field has no value"),
+        b"t" | b"T" | b"true" | b"True" | b"TRUE" => 1.0,
+        b"f" | b"F" | b"false" | b"False" | b"FALSE" => 0.0,
+        [digits @ .., b'i' | b'u'] => {
+            parse_integer(digits).ok_or("an integer field is not a whole number")? as f64
+        }
+        _ => fast_float2::parse::<f64, _>(token)
+            .map_err(|_| "a field value is not a number, string or boolean")?,
+    };
+    Ok((Value::Number(number), end))
+}
+
+#[inline]
+fn parse_integer(bytes: &[u8]) -> Option<i64> {
+    let (digits, negative) = match bytes {
+        [b'-', digits @ ..] => (digits, true),
+        [b'+', digits @ ..] => (digits, false),
+        digits => (digits, false),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut number: i64 = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(i64::from(digit))?;
+    }
+    Some(if negative { -number } else { number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::Wanted;
+    use crate::inlet::{Fate, inlet};
+    use proptest::prelude::*;
+    use signal::SignalId;
+    use std::time::Duration;
+
+    type Stored = Vec<(String, f64, i64)>;
+
+    /// Writes `body` through a real inlet and registrar.
+    async fn write(body: &str, precision: Precision) -> (Report, Stored, Vec<String>) {
+        let (directory, mut wanted) = Directory::new();
+        let names = Arc::new(Mutex::new(Vec::<String>::new()));
+        let (registrar, known) = (directory.clone(), names.clone());
+        tokio::spawn(async move {
+            while let Some(question) = wanted.recv().await {
+                if let Wanted::Address { source, address, looks, answer } = question {
+                    let kind =
+                        if looks == LooksLike::Text { SignalKind::Text } else { SignalKind::Gauge };
+                    let mut names = lock(&known);
+                    let target =
+                        Target { signal: SignalId(names.len() as u32), a: 1.0, b: 0.0, kind };
+                    registrar.insert(source, &address, target);
+                    names.push(address);
+                    let _ = answer.send(Some(target));
+                }
+            }
+        });
+        let (inlet, mut queue) = inlet(1000, Arc::default());
+        let consumer = std::thread::spawn(move || {
+            let mut stored = Rows::default();
+            let mut deliveries = Vec::new();
+            while queue.wait(&mut deliveries, 1000, Duration::from_millis(50)) {
+                for delivery in deliveries.drain(..) {
+                    stored.samples.extend_from(&delivery.rows.samples);
+                    stored.events.extend(delivery.rows.events.iter().cloned());
+                    let n_rows = delivery.rows.len() as u64;
+                    delivery.answer(Ok(Fate { stored: n_rows, duplicates: 0 }));
+                }
+            }
+            stored
+        });
+        let line = Line::new(TenantId::FIRST, SourceId(1), directory);
+        let report = line.write(&inlet, body.as_bytes(), precision, 1_000).await.expect("open");
+        assert!(inlet.balance().totals().holds());
+        drop(inlet);
+        let stored = consumer.join().expect("no panic");
+        let names = lock(&names).clone();
+        let samples = stored
+            .samples
+            .iter()
+            .map(|s| (names[s.signal.idx()].clone(), s.value, s.time_us))
+            .collect();
+        (report, samples, stored.events.into_iter().map(|event| event.body).collect())
+    }
+
+    #[tokio::test]
+    async fn lines_become_rows() {
+        let body = "press,site=hh,machine=p1 oil=21.5,count=3i,on=true,x=1.,y=.5 1767225600000000000\n\
+                    # a comment\n\
+                    press,site=hh,machine=p1 oil=22 1767225601000000000\n";
+        let (report, stored, _) = write(body, Precision::Ns).await;
+        assert_eq!((report.stored_lines, report.stored_values, report.n_bad), (2, 6, 0));
+        let names: Vec<&str> = stored.iter().map(|(name, _, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "press/p1/hh/oil",
+                "press/p1/hh/count",
+                "press/p1/hh/on",
+                "press/p1/hh/x",
+                "press/p1/hh/y",
+                "press/p1/hh/oil"
+            ]
+        );
+        assert_eq!(
+            stored.iter().map(|(_, value, _)| *value).collect::<Vec<_>>(),
+            [21.5, 3.0, 1.0, 1.0, 0.5, 22.0]
+        );
+        assert_eq!(stored[5].2, 1_767_225_601_000_000);
+    }
+
+    #[tokio::test]
+    async fn bad_lines_are_named_and_good_ones_stored() {
+        let (report, stored, _) =
+            write("a x=1 1\nb\nc x=1,y=oops 1\nd x=2 soon\ne x=5 2", Precision::S).await;
+        assert_eq!(report.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(
+            stored,
+            [("a/x".to_owned(), 1.0, 1_000_000), ("e/x".to_owned(), 5.0, 2_000_000)]
+        );
+    }
+
+    #[tokio::test]
+    async fn escapes_strings_and_missing_times_are_understood() {
+        let (report, stored, texts) = write(
+            "my\\ press,a\\,b=c\\=d f\\ 1=2,note=\"a \\\"b\\\", c\nd\"\nm v=1",
+            Precision::Ns,
+        )
+        .await;
+        assert_eq!(report.n_bad, 0, "{report:?}");
+        assert_eq!(stored.len(), 2);
+        assert_eq!(texts, ["a \"b\", c\nd"]);
+        assert!(stored.iter().any(|(name, value, _)| name == "my press/c=d/f 1" && *value == 2.0));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bodies_never_panic(body in prop::collection::vec(any::<u8>(), 0..300), near in "[a-c,= \\\\\"0-9.i\n#-]{0,80}") {
+            let (directory, wanted) = Directory::new();
+            drop(wanted);
+            for bytes in [&body[..], near.as_bytes()] {
+                let mut batch = Batch::new(TenantId::FIRST, SourceId(1), bytes.len());
+                Decoder::default().decode(&directory, SourceId(1), bytes, Precision::Ns, 0, &mut batch);
+            }
+        }
+    }
+}
