@@ -26,6 +26,7 @@ mod register;
 mod sessions;
 mod signals;
 mod sources;
+mod tenants;
 mod tokens;
 mod unit;
 mod users;

@@ -1,0 +1,210 @@
+//! The forms of things that other crates write to the wire, for `openapi.json`.
+//!
+//! `ingest` and `signal` own these structs and know nothing of OpenAPI. Each is described here once more, and a
+//! test holds the description to what is really sent.
+
+#![allow(dead_code)] // described, never made
+
+use utoipa::ToSchema;
+
+/// One alarm: one rule on one asset, with its present state.
+#[derive(ToSchema)]
+pub(crate) struct Alarm {
+    id: u32,
+    asset: u32,
+    asset_path: String,
+    signal: Option<u32>,
+    /// `limit:<id>`, `anomaly`, `lost`, …
+    rule: String,
+    title: String,
+    /// 1 (most urgent) to 4.
+    priority: u8,
+    state: AlarmState,
+    overlay: Option<AlarmOverlay>,
+    latched: bool,
+    since_us: i64,
+    acked_by: Option<String>,
+    acked_us: Option<i64>,
+    value: Option<f64>,
+    limit: Option<f64>,
+    unit: String,
+    quality: u32,
+    message: String,
+    cause: String,
+    consequence: String,
+    response: String,
+    minutes_to_respond: u32,
+    respond_by_us: Option<i64>,
+    contributions: Vec<Contribution>,
+    diagnosis: Vec<Diagnosis>,
+    group: Option<u32>,
+    first_out: bool,
+    shelved_until_us: Option<i64>,
+    overlay_reason: Option<String>,
+    overlay_by: Option<String>,
+    seq: u64,
+    count: u64,
+    comment: Option<String>,
+}
+
+/// ISA-18.2 alarm states.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum AlarmState {
+    Normal,
+    Unack,
+    Acked,
+    RtnUnack,
+}
+
+/// What hides an alarm without stopping its evaluation.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum AlarmOverlay {
+    Shelved,
+    Suppressed,
+    OutOfService,
+}
+
+/// What one signal has to do with a finding.
+#[derive(ToSchema)]
+pub(crate) struct Contribution {
+    signal: u32,
+    name: String,
+    /// 0 to 1.
+    share: f64,
+    /// Signed robust standard deviations; positive is high.
+    direction: f64,
+}
+
+/// A known fault that looks like what is seen.
+#[derive(ToSchema)]
+pub(crate) struct Diagnosis {
+    fault: String,
+    title: String,
+    /// 0 to 1.
+    confidence: f64,
+    cause: String,
+    consequence: String,
+    response: String,
+    minutes_to_respond: u32,
+}
+
+/// How well a machine is, and why we think so.
+#[derive(ToSchema)]
+pub(crate) struct Health {
+    /// 0 to 100; null while learning.
+    score: Option<f64>,
+    level: Level,
+    learning: bool,
+    /// 0 to 1.
+    learned_share: f64,
+    since_us: i64,
+    contributions: Vec<Contribution>,
+    diagnosis: Vec<Diagnosis>,
+}
+
+/// Health in words.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum Level {
+    Learning,
+    Acceptable,
+    Monitor,
+    Alarm,
+    Danger,
+}
+
+/// One detector.
+#[derive(ToSchema)]
+pub(crate) struct Detector {
+    asset: u32,
+    enabled: bool,
+    days_per_false_alarm: f64,
+    trained_rows: u64,
+    learning: bool,
+    signals: usize,
+}
+
+/// What the numbers of a signal mean over time.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum SignalKind {
+    Gauge,
+    Counter,
+    State,
+    SetPoint,
+    Text,
+}
+
+/// A kind of machine.
+#[derive(ToSchema)]
+pub(crate) struct AssetType {
+    name: String,
+    title: String,
+    signals: Vec<SignalTemplate>,
+    faults: Vec<FaultSignature>,
+    limits: Vec<LimitTemplate>,
+}
+
+/// What an asset type says about one signal.
+#[derive(ToSchema)]
+pub(crate) struct SignalTemplate {
+    name: String,
+    kind: SignalKind,
+    /// UCUM code.
+    unit: String,
+    states: Vec<String>,
+    range: Option<(f64, f64)>,
+    normal: Option<(f64, f64)>,
+    max_rate_per_s: Option<f64>,
+    max_gap_ms: Option<u64>,
+    stuck_after_ms: Option<u64>,
+    spike_sigmas: Option<f64>,
+    in_detection: Option<bool>,
+}
+
+/// How a known fault shows itself, and what to do about it.
+#[derive(ToSchema)]
+pub(crate) struct FaultSignature {
+    name: String,
+    title: String,
+    /// Signal name and weight; positive when the fault makes it rise.
+    signs: Vec<(String, f64)>,
+    cause: String,
+    consequence: String,
+    response: String,
+    minutes_to_respond: u32,
+}
+
+/// A limit on one signal of an asset type.
+#[derive(ToSchema)]
+pub(crate) struct LimitTemplate {
+    signal: String,
+    above: Option<f64>,
+    below: Option<f64>,
+    deadband: f64,
+    on_delay_ms: u64,
+    off_delay_ms: u64,
+    priority: u8,
+    cause: String,
+    consequence: String,
+    response: String,
+    minutes_to_respond: u32,
+    only_in_states: Vec<String>,
+}
+
+/// Turns addresses of unknown signals into places in the plant.
+#[derive(ToSchema)]
+pub(crate) struct MappingRule {
+    #[schema(default = 0)]
+    id: Option<u32>,
+    /// Only addresses of this source; empty means any.
+    source: Option<String>,
+    /// `{site}/{line}/{machine}/{signal...}`
+    pattern: String,
+    asset: String,
+    signal: String,
+    /// Glob on the asset's name and asset type.
+    asset_types: Option<Vec<(String, String)>>,
+}
