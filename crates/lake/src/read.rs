@@ -1,0 +1,318 @@
+//! What the rest of the house asks of the tables, as plain values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimeUnit};
+use signal::{AssetId, Event, EventKind, Flag, Quality, Sample, SignalId, TimeRange};
+
+use crate::tenant::Tenant;
+use crate::{Error, query};
+
+/// Which events are wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventFilter {
+    /// Only of this asset.
+    pub asset: Option<AssetId>,
+    /// Only of this signal.
+    pub signal: Option<SignalId>,
+    /// Only of this kind.
+    pub kind: Option<EventKind>,
+    /// Only in this time.
+    pub range: TimeRange,
+    /// At most so many, the newest.
+    pub limit: usize,
+}
+
+/// A state that lasted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span {
+    /// When it began, or the start of the range.
+    pub from_us: i64,
+    /// When the next one began, or the end of the range.
+    pub to_us: i64,
+    /// Its number.
+    pub code: f64,
+}
+
+/// Verdicts of the cleaning step on one signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QualityRow {
+    /// The signal.
+    pub signal: SignalId,
+    /// All samples.
+    pub total: u64,
+    /// Of uncertain quality.
+    pub uncertain: u64,
+    /// Of bad quality.
+    pub bad: u64,
+    /// Per reason, in the order of [`Flag::ALL`].
+    pub by_flag: [u64; Flag::ALL.len()],
+}
+
+/// A table that a query can name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableInfo {
+    /// Its name.
+    pub name: String,
+    /// Name, type and meaning of its columns.
+    pub columns: Vec<(String, String, String)>,
+}
+
+/// `AND time >= … AND time < … AND day …`, so that days outside are not even opened.
+pub(crate) fn in_range(range: TimeRange) -> String {
+    let (first, last) =
+        (signal::day_of(range.start_us), signal::day_of(range.end_us.saturating_sub(1)));
+    format!(
+        "time >= arrow_cast(arrow_cast({}, 'Int64'), 'Timestamp(Microsecond, Some(\"UTC\"))') \
+         AND time < arrow_cast(arrow_cast({}, 'Int64'), 'Timestamp(Microsecond, Some(\"UTC\"))') \
+         AND day >= arrow_cast({first}, 'Date32') AND day <= arrow_cast({last}, 'Date32')",
+        range.start_us, range.end_us
+    )
+}
+
+pub(crate) fn in_signals(signals: &[SignalId]) -> String {
+    let ids: Vec<String> = signals.iter().map(ToString::to_string).collect();
+    format!("signal IN ({})", ids.join(","))
+}
+
+pub(crate) fn longs(batch: &RecordBatch, column: usize) -> Result<Vec<i64>, Error> {
+    let column = batch.column(column);
+    let kind = match column.data_type() {
+        // A cast from seconds or nanoseconds would not be in µs.
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+        _ => DataType::Int64,
+    };
+    let column = converted(column, &kind)?;
+    let column = converted(&column, &DataType::Int64)?;
+    let column = column.as_primitive::<Int64Type>();
+    Ok((0..column.len())
+        .map(|row| if column.is_null(row) { 0 } else { column.value(row) })
+        .collect())
+}
+
+pub(crate) fn doubles(batch: &RecordBatch, column: usize) -> Result<Vec<f64>, Error> {
+    let column = converted(batch.column(column), &DataType::Float64)?;
+    let column = column.as_primitive::<Float64Type>();
+    Ok((0..column.len())
+        .map(|row| if column.is_null(row) { f64::NAN } else { column.value(row) })
+        .collect())
+}
+
+fn optional_ids(batch: &RecordBatch, column: usize) -> Result<Vec<Option<u32>>, Error> {
+    let column = converted(batch.column(column), &DataType::Int32)?;
+    Ok(column.as_primitive::<Int32Type>().iter().map(|id| id.map(|id| id as u32)).collect())
+}
+
+fn texts(batch: &RecordBatch, column: usize) -> Result<Vec<String>, Error> {
+    let column = converted(batch.column(column), &DataType::Utf8)?;
+    Ok(column.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect())
+}
+
+fn converted(column: &ArrayRef, kind: &DataType) -> Result<ArrayRef, Error> {
+    cast(column, kind).map_err(|error| Error::table("read a result column", error))
+}
+
+fn samples_of(batches: &[RecordBatch]) -> Result<Vec<Sample>, Error> {
+    let mut samples = Vec::new();
+    for batch in batches {
+        let (signals, times_us) = (longs(batch, 0)?, longs(batch, 1)?);
+        let (values, qualities) = (doubles(batch, 2)?, longs(batch, 3)?);
+        for row in 0..batch.num_rows() {
+            samples.push(Sample {
+                signal: SignalId(signals[row] as u32),
+                time_us: times_us[row],
+                value: values[row],
+                quality: Quality(qualities[row] as u32),
+            });
+        }
+    }
+    Ok(samples)
+}
+
+pub(crate) async fn samples(
+    tenant: &Arc<Tenant>,
+    signals: &[SignalId],
+    range: TimeRange,
+    limit: usize,
+) -> Result<Vec<Sample>, Error> {
+    if signals.is_empty() || range.len_us() == 0 {
+        return Ok(Vec::new());
+    }
+    let query = format!(
+        "SELECT signal, time, value, quality FROM samples WHERE {} AND {} ORDER BY time, signal LIMIT {limit}",
+        in_signals(signals),
+        in_range(range)
+    );
+    samples_of(&query::ours(tenant, query).await?)
+}
+
+pub(crate) async fn states(
+    tenant: &Arc<Tenant>,
+    signal: SignalId,
+    range: TimeRange,
+) -> Result<Vec<Span>, Error> {
+    if range.len_us() == 0 {
+        return Ok(Vec::new());
+    }
+    // Only where it changes; the value before the range says how the range begins.
+    let before =
+        TimeRange { start_us: range.start_us - 2 * signal::DAY_US, end_us: range.start_us };
+    let first = format!(
+        "SELECT signal, time, value, quality FROM samples WHERE signal = {signal} AND {} ORDER BY time DESC LIMIT 1",
+        in_range(before)
+    );
+    let changes = format!(
+        "SELECT signal, time, value, quality FROM (SELECT signal, time, value, quality, \
+           lag(value) OVER (ORDER BY time) AS before FROM samples WHERE signal = {signal} AND {}) \
+         WHERE before IS NULL OR before <> value ORDER BY time LIMIT 100000",
+        in_range(range)
+    );
+    let mut samples = samples_of(&query::ours(tenant, first).await?)?;
+    samples.extend(samples_of(&query::ours(tenant, changes).await?)?);
+    let mut spans: Vec<Span> = Vec::new();
+    for sample in samples {
+        let from_us = sample.time_us.max(range.start_us);
+        if let Some(last) = spans.last_mut() {
+            if last.code == sample.value {
+                continue;
+            }
+            last.to_us = from_us;
+        }
+        spans.push(Span { from_us, to_us: range.end_us, code: sample.value });
+    }
+    spans.retain(|span| span.to_us > span.from_us);
+    Ok(spans)
+}
+
+pub(crate) async fn last_values(tenant: &Arc<Tenant>) -> Result<Vec<Sample>, Error> {
+    let query = "SELECT signal, time, value, quality FROM latest".to_owned();
+    samples_of(&query::ours(tenant, query).await?)
+}
+
+pub(crate) async fn extent(tenant: &Arc<Tenant>) -> Result<Option<TimeRange>, Error> {
+    let batches =
+        query::ours(tenant, "SELECT min(time), max(time), count(*) FROM samples".to_owned())
+            .await?;
+    let Some(batch) = batches.first().filter(|batch| batch.num_rows() == 1) else {
+        return Ok(None);
+    };
+    if longs(batch, 2)?[0] == 0 {
+        return Ok(None);
+    }
+    Ok(Some(TimeRange { start_us: longs(batch, 0)?[0], end_us: longs(batch, 1)?[0] + 1 }))
+}
+
+pub(crate) async fn events(tenant: &Arc<Tenant>, filter: EventFilter) -> Result<Vec<Event>, Error> {
+    let mut query = format!(
+        "SELECT time, kind, asset, signal, body FROM events WHERE {}",
+        in_range(filter.range)
+    );
+    if let Some(asset) = filter.asset {
+        query.push_str(&format!(" AND asset = {asset}"));
+    }
+    if let Some(signal) = filter.signal {
+        query.push_str(&format!(" AND signal = {signal}"));
+    }
+    if let Some(kind) = filter.kind {
+        query.push_str(&format!(" AND kind = '{}'", kind.name()));
+    }
+    query.push_str(&format!(" ORDER BY time DESC LIMIT {}", filter.limit));
+    let mut events = Vec::new();
+    for batch in query::ours(tenant, query).await? {
+        let (times_us, kinds) = (longs(&batch, 0)?, texts(&batch, 1)?);
+        let (assets, signals, bodies) =
+            (optional_ids(&batch, 2)?, optional_ids(&batch, 3)?, texts(&batch, 4)?);
+        for (row, body) in bodies.into_iter().enumerate() {
+            events.push(Event {
+                time_us: times_us[row],
+                kind: kind_of(&kinds[row]),
+                asset: assets[row].map(AssetId),
+                signal: signals[row].map(SignalId),
+                body,
+            });
+        }
+    }
+    Ok(events)
+}
+
+fn kind_of(name: &str) -> EventKind {
+    let kinds = [EventKind::Text, EventKind::Alarm, EventKind::Source, EventKind::Note];
+    kinds.into_iter().find(|kind| kind.name() == name).unwrap_or(EventKind::Note)
+}
+
+pub(crate) async fn quality(
+    tenant: &Arc<Tenant>,
+    range: TimeRange,
+) -> Result<Vec<QualityRow>, Error> {
+    // Few combinations of flags exist, so the flags are taken apart here and not in the engine.
+    let query = format!(
+        "SELECT signal, quality, count(*) FROM samples WHERE {} GROUP BY signal, quality",
+        in_range(range)
+    );
+    let mut rows: BTreeMap<SignalId, QualityRow> = BTreeMap::new();
+    for batch in query::ours(tenant, query).await? {
+        let (signals, qualities, counts) =
+            (longs(&batch, 0)?, longs(&batch, 1)?, longs(&batch, 2)?);
+        for row in 0..batch.num_rows() {
+            let signal = SignalId(signals[row] as u32);
+            let quality = Quality(qualities[row] as u32);
+            let count = counts[row] as u64;
+            let sum = rows.entry(signal).or_insert(QualityRow {
+                signal,
+                total: 0,
+                uncertain: 0,
+                bad: 0,
+                by_flag: [0; Flag::ALL.len()],
+            });
+            sum.total += count;
+            sum.uncertain += if quality.is_uncertain() { count } else { 0 };
+            sum.bad += if quality.is_bad() { count } else { 0 };
+            for (slot, flag) in sum.by_flag.iter_mut().zip(Flag::ALL) {
+                *slot += if quality.has(flag) { count } else { 0 };
+            }
+        }
+    }
+    Ok(rows.into_values().collect())
+}
+
+pub(crate) async fn tables(tenant: &Arc<Tenant>) -> Vec<TableInfo> {
+    let Ok(ctx) = query::session(tenant).await else { return Vec::new() };
+    let mut tables = Vec::new();
+    for name in ["samples", "readings", "latest", "events", "signals", "assets"] {
+        let Ok(provider) = ctx.table_provider(name).await else { continue };
+        let schema = provider.schema();
+        let column = |field: &Arc<arrow::datatypes::Field>| {
+            (field.name().clone(), field.data_type().to_string(), comment(field.name()).to_owned())
+        };
+        tables.push(TableInfo {
+            name: name.to_owned(),
+            columns: schema.fields().iter().map(column).collect(),
+        });
+    }
+    tables
+}
+
+fn comment(column: &str) -> &'static str {
+    match column {
+        "time" => "when it was measured, UTC",
+        "value" => "in the signal's unit; the number of the state for state signals",
+        "quality" => {
+            "OPC UA status code and our flags; 0 is good, see is_good() and quality_flags()"
+        }
+        "signal" => "signals.id",
+        "asset" => "assets.id",
+        "day" => "day of the time, UTC; a condition on it makes queries faster",
+        "kind" => {
+            "of a signal: gauge, counter, state, set_point, text; of an event: text, alarm, source, note"
+        }
+        "body" => "text, or JSON for alarms",
+        "unit" => "UCUM code",
+        "path" => "full name",
+        "asset_path" => "full name of the asset",
+        "normal_low" | "normal_high" => "edge of the normal band",
+        _ => "",
+    }
+}

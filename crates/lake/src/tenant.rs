@@ -1,0 +1,455 @@
+//! One tenant's tables, and how rows move into them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, RecordBatch,
+    StringArray, UInt32Array,
+};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, TimestampMicrosecondType};
+use deltalake::kernel::{DataType as DeltaType, PrimitiveType, StructField};
+use signal::model::{Asset, Signal};
+use signal::{Flag, TenantId, day_of};
+use tokio::sync::{Mutex as AsyncMutex, RwLock};
+
+use crate::table::{Definition, Table};
+use crate::{Error, Shared};
+
+/// Up to which log position the tables hold everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// All samples up to here.
+    pub samples_lsn: u64,
+    /// All events up to here.
+    pub events_lsn: u64,
+}
+
+/// What a flush moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flushed {
+    /// Samples and events.
+    pub rows: usize,
+    /// The log may let go of everything up to here.
+    pub last_lsn: u64,
+}
+
+/// The size of a tenant's tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Samples and events.
+    pub rows: u64,
+    /// Data files.
+    pub files: u64,
+    /// Their size.
+    pub bytes: u64,
+    /// When the buffer was last flushed.
+    pub last_flush_us: Option<i64>,
+}
+
+/// The tables as queries see them; swapped as a whole.
+#[derive(Clone, Default)]
+pub(crate) struct View {
+    pub(crate) samples: Option<Table>,
+    pub(crate) events: Option<Table>,
+    /// Days in which a sample may be there twice, because it came late or was replaced.
+    pub(crate) mixed_days: Arc<BTreeSet<i32>>,
+}
+
+impl View {
+    pub(crate) fn committed(&self) -> Committed {
+        Committed {
+            samples_lsn: self.samples.as_ref().map_or(0, |table| table.lsn),
+            events_lsn: self.events.as_ref().map_or(0, |table| table.lsn),
+        }
+    }
+}
+
+/// `signals` and `assets` for queries.
+#[derive(Clone)]
+pub(crate) struct Names {
+    pub(crate) signals: RecordBatch,
+    pub(crate) assets: RecordBatch,
+}
+
+pub(crate) struct Tenant {
+    pub(crate) id: TenantId,
+    pub(crate) dir: PathBuf,
+    pub(crate) shared: Arc<Shared>,
+    /// None until somebody asks.
+    view: RwLock<Option<View>>,
+    /// Held by whoever commits.
+    pub(crate) writing: AsyncMutex<()>,
+    names: Mutex<Option<Names>>,
+    last_flush_us: Mutex<Option<i64>>,
+}
+
+impl Tenant {
+    pub(crate) fn new(id: TenantId, dir: PathBuf, shared: Arc<Shared>) -> Tenant {
+        Tenant {
+            id,
+            dir,
+            shared,
+            view: RwLock::default(),
+            writing: AsyncMutex::default(),
+            names: Mutex::default(),
+            last_flush_us: Mutex::default(),
+        }
+    }
+
+    /// The tables at their newest version.
+    pub(crate) async fn view(&self) -> Result<View, Error> {
+        if let Some(view) = self.view.read().await.as_ref() {
+            return Ok(view.clone());
+        }
+        let mut slot = self.view.write().await;
+        if let Some(view) = slot.as_ref() {
+            return Ok(view.clone());
+        }
+        let view = View {
+            samples: Table::open(&self.dir.join("samples"), "samples").await?,
+            events: Table::open(&self.dir.join("events"), "events").await?,
+            mixed_days: Arc::new(self.read_mixed_days()),
+        };
+        *slot = Some(view.clone());
+        Ok(view)
+    }
+
+    pub(crate) async fn set_view(&self, view: View) {
+        *self.view.write().await = Some(view);
+    }
+
+    pub(crate) async fn committed(&self) -> Result<Committed, Error> {
+        Ok(self.view().await?.committed())
+    }
+
+    pub(crate) async fn flush(&self) -> Result<Option<Flushed>, Error> {
+        let _alone = self.writing.lock().await;
+        let mut view = self.view().await?;
+        let Some(sealed) = self.shared.buffer.seal(self.id) else { return Ok(None) };
+        let committed = view.committed();
+        let mut rows = 0;
+
+        let (samples, mixed) = self
+            .on_cpu(move || {
+                let samples = newer_than(sealed.samples, committed.samples_lsn)?;
+                let mixed = mixed_days(&samples);
+                Ok((sorted_samples(&samples)?, mixed))
+            })
+            .await?;
+        if let Some(samples) = samples {
+            rows += samples.num_rows();
+            // Before the commit: a day too many costs a little time, one too few would double a row.
+            view.mixed_days = Arc::new(self.add_mixed_days(&view.mixed_days, mixed)?);
+            let table = match view.samples.take() {
+                Some(table) => table,
+                None => Table::create(&self.dir.join("samples"), samples_definition()).await?,
+            };
+            view.samples = Some(table.append(&[samples], sealed.last_lsn).await?);
+        }
+        let events = newer_than(sealed.events, committed.events_lsn)?;
+        if let Some(events) = sorted_events(&events)? {
+            rows += events.num_rows();
+            let table = match view.events.take() {
+                Some(table) => table,
+                None => Table::create(&self.dir.join("events"), events_definition()).await?,
+            };
+            view.events = Some(table.append(&[events], sealed.last_lsn).await?);
+        }
+        self.set_view(view).await;
+        self.shared.buffer.release(self.id, sealed.last_lsn);
+        *self.last_flush_us.lock().unwrap_or_else(PoisonError::into_inner) = Some(now_us());
+        Ok(Some(Flushed { rows, last_lsn: sealed.last_lsn }))
+    }
+
+    /// Runs something heavy where it holds up nobody.
+    pub(crate) async fn on_cpu<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.shared
+            .cpu
+            .spawn_blocking(work)
+            .await
+            .map_err(|error| Error::table("finish work in the background", error))?
+    }
+
+    pub(crate) async fn stats(&self) -> Stats {
+        let Ok(view) = self.view().await else { return Stats::default() };
+        let mut stats = Stats {
+            last_flush_us: *self.last_flush_us.lock().unwrap_or_else(PoisonError::into_inner),
+            ..Stats::default()
+        };
+        for file in [view.samples, view.events]
+            .into_iter()
+            .flatten()
+            .filter_map(|table| table.files().ok())
+            .flatten()
+        {
+            stats.rows += file.rows as u64;
+            stats.files += 1;
+            stats.bytes += file.bytes;
+        }
+        stats
+    }
+
+    fn mixed_days_path(&self) -> PathBuf {
+        self.dir.join("mixed_days.json")
+    }
+
+    fn read_mixed_days(&self) -> BTreeSet<i32> {
+        std::fs::read(self.mixed_days_path())
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    fn add_mixed_days(
+        &self,
+        known: &BTreeSet<i32>,
+        more: BTreeSet<i32>,
+    ) -> Result<BTreeSet<i32>, Error> {
+        let mut days = known.clone();
+        days.extend(more);
+        if days != *known {
+            self.write_mixed_days(&days)?;
+        }
+        Ok(days)
+    }
+
+    pub(crate) fn write_mixed_days(&self, days: &BTreeSet<i32>) -> Result<(), Error> {
+        let write = || {
+            std::fs::create_dir_all(&self.dir)?;
+            let temporary = self.dir.join("mixed_days.json.new");
+            std::fs::write(&temporary, serde_json::to_vec(days)?)?;
+            std::fs::File::open(&temporary)?.sync_all()?;
+            std::fs::rename(&temporary, self.mixed_days_path())?;
+            std::fs::File::open(&self.dir)?.sync_all()
+        };
+        write().map_err(|error: std::io::Error| {
+            Error::table("note which days hold late samples", error)
+        })
+    }
+
+    pub(crate) fn set_model(&self, assets: &[&Asset], signals: &[&Signal]) {
+        let names = Names { signals: signals_batch(assets, signals), assets: assets_batch(assets) };
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = Some(names);
+    }
+
+    pub(crate) fn names(&self) -> Names {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names
+            .get_or_insert_with(|| Names {
+                signals: signals_batch(&[], &[]),
+                assets: assets_batch(&[]),
+            })
+            .clone()
+    }
+}
+
+/// Leaves out what the table already holds: a flush that was interrupted between its commits.
+fn newer_than(batches: Vec<RecordBatch>, lsn: u64) -> Result<Vec<RecordBatch>, Error> {
+    batches
+        .into_iter()
+        .map(|batch| rows_after(&batch, lsn))
+        .filter(|batch| !is_empty(batch))
+        .collect()
+}
+
+fn is_empty(batch: &Result<RecordBatch, Error>) -> bool {
+    batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0)
+}
+
+/// The rows of a buffer chunk that lie after a log position.
+pub(crate) fn rows_after(batch: &RecordBatch, lsn: u64) -> Result<RecordBatch, Error> {
+    let lsns = batch.column(batch.num_columns() - 1).as_primitive::<Int64Type>();
+    let lsn = lsn as i64;
+    if lsns.values().iter().all(|other| *other > lsn) {
+        return Ok(batch.clone());
+    }
+    let keep: BooleanArray = lsns.values().iter().map(|other| Some(*other > lsn)).collect();
+    filter_record_batch(batch, &keep).map_err(|error| Error::table("select buffered rows", error))
+}
+
+/// Days of samples that the cleaning step called late or replaced: there may be another row of the same time.
+pub(crate) fn mixed_days(batches: &[RecordBatch]) -> BTreeSet<i32> {
+    let marks = Flag::Late as i32 | Flag::Replaced as i32;
+    let mut days = BTreeSet::new();
+    for batch in batches {
+        let times_us = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
+        let qualities = batch.column(3).as_primitive::<Int32Type>().values();
+        for (time_us, quality) in times_us.iter().zip(qualities) {
+            if quality & marks != 0 {
+                days.insert(day_of(*time_us));
+            }
+        }
+    }
+    days
+}
+
+/// One batch sorted by day, signal and time, with the day as last column.
+fn sorted_samples(batches: &[RecordBatch]) -> Result<Option<RecordBatch>, Error> {
+    let Some(first) = batches.first() else { return Ok(None) };
+    let all = concat_batches(&first.schema(), batches)
+        .map_err(|error| Error::table("join samples", error))?;
+    let signals = all.column(0).as_primitive::<Int32Type>().values();
+    let times_us = all.column(1).as_primitive::<TimestampMicrosecondType>().values();
+    let mut order: Vec<u32> = (0..all.num_rows() as u32).collect();
+    order.sort_unstable_by_key(|row| {
+        let row = *row as usize;
+        (day_of(times_us[row]), signals[row], times_us[row], row)
+    });
+    sorted(&all, order).map(Some)
+}
+
+fn sorted_events(batches: &[RecordBatch]) -> Result<Option<RecordBatch>, Error> {
+    let Some(first) = batches.first() else { return Ok(None) };
+    let all = concat_batches(&first.schema(), batches)
+        .map_err(|error| Error::table("join events", error))?;
+    let times_us = all.column(0).as_primitive::<TimestampMicrosecondType>().values();
+    let mut order: Vec<u32> = (0..all.num_rows() as u32).collect();
+    order.sort_by_key(|row| times_us[*row as usize]);
+    sorted(&all, order).map(Some)
+}
+
+fn sorted(batch: &RecordBatch, order: Vec<u32>) -> Result<RecordBatch, Error> {
+    let sorted = take_record_batch(batch, &UInt32Array::from(order))
+        .map_err(|error| Error::table("sort rows", error))?;
+    with_day(&sorted)
+}
+
+/// Adds the partition column.
+pub(crate) fn with_day(batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    let times = batch
+        .column_by_name("time")
+        .expect("both tables have a time")
+        .as_primitive::<TimestampMicrosecondType>();
+    let days = Date32Array::from_iter_values(times.values().iter().map(|time_us| day_of(*time_us)));
+    let mut fields: Vec<Field> =
+        batch.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+    fields.push(Field::new("day", DataType::Date32, false));
+    let mut columns = batch.columns().to_vec();
+    columns.push(Arc::new(days));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+        .map_err(|error| Error::table("add the day to rows", error))
+}
+
+fn field(name: &str, kind: PrimitiveType, nullable: bool) -> StructField {
+    StructField::new(name.to_owned(), DeltaType::Primitive(kind), nullable)
+}
+
+fn samples_definition() -> Definition {
+    Definition {
+        name: "samples",
+        columns: vec![
+            field("signal", PrimitiveType::Integer, false),
+            field("time", PrimitiveType::Timestamp, false),
+            field("value", PrimitiveType::Double, false),
+            field("quality", PrimitiveType::Integer, false),
+            field("lsn", PrimitiveType::Long, false),
+            field("day", PrimitiveType::Date, false),
+        ],
+    }
+}
+
+fn events_definition() -> Definition {
+    Definition {
+        name: "events",
+        columns: vec![
+            field("time", PrimitiveType::Timestamp, false),
+            field("kind", PrimitiveType::String, false),
+            field("asset", PrimitiveType::Integer, true),
+            field("signal", PrimitiveType::Integer, true),
+            field("body", PrimitiveType::String, false),
+            field("lsn", PrimitiveType::Long, false),
+            field("day", PrimitiveType::Date, false),
+        ],
+    }
+}
+
+fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+fn signals_batch(assets: &[&Asset], signals: &[&Signal]) -> RecordBatch {
+    let path_of = |signal: &&&Signal| {
+        let asset = assets.iter().find(|asset| Some(asset.id) == signal.asset);
+        asset.map_or(String::new(), |asset| asset.path.clone())
+    };
+    let kind_of = |signal: &&Signal| {
+        serde_json::to_value(signal.spec.kind)
+            .ok()
+            .and_then(|kind| kind.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    };
+    let number = |value: Option<f64>| value;
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        (
+            "id",
+            Arc::new(Int32Array::from_iter_values(signals.iter().map(|signal| signal.id.0 as i32))),
+        ),
+        (
+            "asset",
+            Arc::new(Int32Array::from_iter(
+                signals.iter().map(|signal| signal.asset.map(|id| id.0 as i32)),
+            )),
+        ),
+        (
+            "asset_path",
+            Arc::new(StringArray::from_iter_values(signals.iter().map(|signal| path_of(&signal)))),
+        ),
+        ("name", texts(signals.iter().map(|signal| signal.name.as_str()))),
+        ("path", texts(signals.iter().map(|signal| signal.path.as_str()))),
+        ("kind", Arc::new(StringArray::from_iter_values(signals.iter().map(kind_of)))),
+        ("unit", texts(signals.iter().map(|signal| signal.spec.unit.as_str()))),
+        (
+            "normal_low",
+            Arc::new(Float64Array::from_iter(
+                signals.iter().map(|signal| number(signal.spec.normal.map(|band| band.0))),
+            )),
+        ),
+        (
+            "normal_high",
+            Arc::new(Float64Array::from_iter(
+                signals.iter().map(|signal| number(signal.spec.normal.map(|band| band.1))),
+            )),
+        ),
+    ];
+    RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, column)| (name, column, true)),
+    )
+    .expect("all columns have one value per signal")
+}
+
+fn assets_batch(assets: &[&Asset]) -> RecordBatch {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        (
+            "id",
+            Arc::new(Int32Array::from_iter_values(assets.iter().map(|asset| asset.id.0 as i32))),
+        ),
+        (
+            "parent",
+            Arc::new(Int32Array::from_iter(
+                assets.iter().map(|asset| asset.parent.map(|id| id.0 as i32)),
+            )),
+        ),
+        ("name", texts(assets.iter().map(|asset| asset.name.as_str()))),
+        ("path", texts(assets.iter().map(|asset| asset.path.as_str()))),
+        ("kind", texts(assets.iter().map(|asset| asset.kind.as_str()))),
+        (
+            "asset_type",
+            Arc::new(StringArray::from_iter(assets.iter().map(|asset| asset.asset_type.clone()))),
+        ),
+    ];
+    RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, column)| (name, column, true)),
+    )
+    .expect("all columns have one value per asset")
+}
+
+pub(crate) fn now_us() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as i64)
+}
