@@ -191,7 +191,8 @@ fn credential(parts: &Parts) -> Option<Credential> {
         let value = value.to_str().unwrap_or_default();
         return Some(from_header(value).unwrap_or_else(|| Credential::Token(String::new())));
     }
-    if parts.uri.path().starts_with("/api/v1/") {
+    // A browser's address has no secrets in it; only the inlets take what InfluxDB 1 clients put there.
+    if !matches!(parts.uri.path(), "/write" | "/api/v2/write") {
         return None;
     }
     from_query(parts.uri.query()?)
