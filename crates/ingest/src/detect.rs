@@ -334,7 +334,8 @@ impl Detector {
         assembler.take(wall_us, |row| {
             self.follow_state(row.state, row.time_us, row.step_us);
             if !self.settings.enabled
-                || row.time_us - self.state_since_us < SETTLE_US.min(row.step_us * 30)
+                || row.time_us.saturating_sub(self.state_since_us)
+                    < SETTLE_US.min(row.step_us.saturating_mul(30))
             {
                 return;
             }
