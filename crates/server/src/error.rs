@@ -34,7 +34,8 @@ pub(crate) struct ErrorBody {
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
-    pub(crate) problem: Problem,
+    /// Boxed, so that the good way stays small.
+    pub(crate) problem: Box<Problem>,
     pub(crate) retry_after_s: Option<u32>,
 }
 
@@ -48,7 +49,7 @@ impl ApiError {
     ) -> ApiError {
         let problem =
             Problem { code, message: message.into(), hint: None, field: None, present: None };
-        ApiError { status, problem, retry_after_s: None }
+        ApiError { status, problem: Box::new(problem), retry_after_s: None }
     }
 
     /// Theirs: a part of the request cannot be used.
@@ -96,7 +97,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(ErrorBody { error: self.problem })).into_response();
+        let mut response = (self.status, Json(ErrorBody { error: *self.problem })).into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

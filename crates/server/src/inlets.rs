@@ -27,8 +27,10 @@ use crate::error::ApiError;
 const VERSION: &str = "1.8.10";
 /// Bad lines that an answer names.
 const MAX_NAMED: usize = 20;
-/// Bodies larger than this are unpacked on a blocking thread.
+/// Room to begin with for bodies that do not say how long they are.
 const SMALL_BYTES: usize = 16 << 10;
+/// How much larger line protocol becomes when it is unpacked, at most and usually.
+const USUAL_RATIO: usize = 16;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -137,28 +139,30 @@ async fn read<'a>(
             return Err(Refusal::BadRequest("the only content encoding taken is gzip".to_owned()));
         }
     };
-    let reserved = if is_packed { max } else { length.unwrap_or(max) };
+    let reserved =
+        length.map_or(max, |length| if is_packed { length * USUAL_RATIO } else { length }).min(max);
     let room = u32::try_from(reserved.min(app.options.max_bodies_bytes) >> 10).unwrap_or(u32::MAX);
     let room = app
         .body_room
         .acquire_many(room)
         .await
         .map_err(|_| Refusal::BadRequest("stopping".to_owned()))?;
-    let body = collect(body, length.unwrap_or(SMALL_BYTES), max).await?;
+    let body = collect(body, length, max).await?;
     let body = if is_packed { unpack(body, max).await? } else { body };
     Ok((body, room))
 }
 
-async fn collect(body: Body, expected: usize, max: usize) -> Result<Bytes, Refusal> {
+/// `length`: what the sender said it would be, if it did.
+async fn collect(body: Body, length: Option<usize>, max: usize) -> Result<Bytes, Refusal> {
     let mut stream = body.into_data_stream();
     let broken = |_| Refusal::BadRequest("the body ended before its end".to_owned());
     let Some(first) = stream.next().await.transpose().map_err(broken)? else {
         return Ok(Bytes::new());
     };
-    if first.len() >= expected && first.len() <= max {
+    if Some(first.len()) == length {
         return Ok(first);
     }
-    let mut whole = Vec::with_capacity(expected.max(first.len()));
+    let mut whole = Vec::with_capacity(length.unwrap_or(SMALL_BYTES).max(first.len()));
     let mut next = Some(first);
     while let Some(chunk) = next {
         if whole.len() + chunk.len() > max {

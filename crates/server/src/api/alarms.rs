@@ -208,7 +208,7 @@ pub(crate) async fn act(
     let Body(given) = body.unwrap_or(Body(Action::default()));
     let command = command(&action, given)?;
     let done = app.state.ingest.command(id, &caller.name, command).await;
-    done.map(Json).map_err(|error| refusal(&app, id, error))
+    done.map(Json).map_err(|error| refusal(&app, id, &error))
 }
 
 fn command(action: &str, given: Action) -> Result<AlarmCommand> {
@@ -239,10 +239,10 @@ fn command(action: &str, given: Action) -> Result<AlarmCommand> {
     }
 }
 
-fn refusal(app: &App, id: u32, error: CommandError) -> ApiError {
+fn refusal(app: &App, id: u32, error: &CommandError) -> ApiError {
     let message = error.to_string();
     match error {
-        CommandError::NotFound(id) => unknown(id),
+        CommandError::NotFound(id) => unknown(*id),
         CommandError::NotAllowed { .. } => {
             let mut error = ApiError::new(StatusCode::CONFLICT, "not_in_this_state", message);
             error.problem.present =

@@ -106,7 +106,7 @@ impl<'a> Teller<'a> {
             match self.try_once(step).await {
                 Ok(()) => return,
                 Err(_) if step.until && begun.elapsed() < PATIENCE => {
-                    tokio::task::yield_now().await
+                    tokio::task::yield_now().await;
                 }
                 Err(difference) => {
                     panic!(

@@ -194,12 +194,11 @@ async fn alarms_are_numbered_without_holes() {
     let alarm = raised["alarm"]["id"].as_u64().expect("an identity");
     post(&format!("/api/v1/alarms/{alarm}/ack"), json!({})).await;
     plant.write("oven temp=20".to_owned()).await;
-    let mut seq = raised["seq"].as_u64().expect("a number");
-    for expected in ["acked", "normal"] {
+    let first = raised["seq"].as_u64().expect("a number");
+    for (seq, expected) in (first + 1..).zip(["acked", "normal"]) {
         let change = tab.next("alarm").await;
         assert_eq!(change["alarm"]["state"], json!(expected), "{change}");
-        assert_eq!(change["seq"].as_u64(), Some(seq + 1));
-        seq += 1;
+        assert_eq!(change["seq"].as_u64(), Some(seq), "no holes");
     }
     plant.stop().await;
 }

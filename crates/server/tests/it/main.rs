@@ -4,6 +4,7 @@
 
 mod cases;
 mod contract;
+mod files;
 mod live;
 mod plant;
 mod writes;

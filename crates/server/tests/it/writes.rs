@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use metastore::Scope;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::plant::Plant;
 
@@ -46,6 +47,32 @@ async fn a_204_means_that_every_row_is_queryable() {
     assert_eq!(count(&plant, "SELECT count(*) FROM samples").await, 10_000);
     let totals = plant.ingest.balance().totals();
     assert!(totals.holds() && totals.stored == 10_000, "{totals:?}");
+    plant.stop().await;
+}
+
+/// A body without a length comes in pieces; once only the first piece was taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_in_chunks_is_taken_whole() {
+    let plant = Plant::start().await;
+    let mut socket = tokio::net::TcpStream::connect(plant.address).await.expect("a connection");
+    let head = format!(
+        "POST /write?precision=s HTTP/1.1\r\nhost: {}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n",
+        plant.address
+    );
+    socket.write_all(head.as_bytes()).await.expect("sent");
+    for chunk in 0..3 {
+        let lines: String = (0..2_000)
+            .map(|n| format!("m x={n} {}\n", 1_700_000_000 + chunk * 2_000 + n))
+            .collect();
+        let framed = format!("{:x}\r\n{lines}\r\n", lines.len());
+        socket.write_all(framed.as_bytes()).await.expect("sent");
+        socket.flush().await.expect("sent");
+    }
+    socket.write_all(b"0\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    assert_eq!(plant.ingest.balance().totals().stored, 6_000);
     plant.stop().await;
 }
 
