@@ -6,7 +6,6 @@
 //! [`Admin`], [`Writer`].
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
@@ -19,6 +18,7 @@ use sha2::{Digest, Sha256};
 use signal::TenantId;
 
 use crate::App;
+use crate::door::Peer;
 use crate::error::{ApiError, Result};
 use crate::extract::no_json;
 
@@ -288,7 +288,7 @@ pub(crate) async fn verify_password(
 }
 
 fn loopback(parts: &Parts, app: &App, right: Right) -> Option<Caller> {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0;
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>()?.0.0;
     // Behind a proxy everybody comes from this machine.
     let is_proxied =
         parts.headers.contains_key("x-forwarded-for") || parts.headers.contains_key("forwarded");

@@ -13,6 +13,7 @@
 
 mod api;
 mod auth;
+mod door;
 mod error;
 mod extract;
 mod files;
@@ -34,7 +35,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::serve::ListenerExt;
 use connect::line::Line;
 use metastore::{Metastore, NewNotification};
 use signal::SourceId;
@@ -44,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+use door::{Door, Peer};
 pub use openapi::document;
 
 /// How long open connections may finish after the stop.
@@ -60,6 +61,8 @@ pub struct Options {
     pub anonymous_writes_from_loopback: bool,
     /// Names under which browsers reach it, besides addresses, names without a dot and private domains.
     pub hosts: Vec<String>,
+    /// Connections at the same time; more wait until one ends.
+    pub max_connections: usize,
     /// Largest line-protocol body, after unpacking. Bytes.
     pub max_body_bytes: usize,
     /// Bodies that are in memory at the same time; senders wait beyond that. Bytes.
@@ -76,6 +79,7 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             anonymous_writes_from_loopback: true,
             hosts: Vec::new(),
+            max_connections: 10_000,
             max_body_bytes: 32 << 20,
             max_bodies_bytes: 256 << 20,
             max_sql_rows: 100_000,
@@ -183,11 +187,8 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
         let closing = self.app.closing.clone();
         let pulse = tokio::spawn(pulse::run(self.app.clone()));
-        let service = router(self.app).into_make_service_with_connect_info::<SocketAddr>();
-        // Nagle's delay would sit between a value and its screen.
-        let listener = self.listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
+        let door = Door::new(self.listener, self.app.options.max_connections);
+        let service = router(self.app).into_make_service_with_connect_info::<Peer>();
         let on_stop = {
             let (stop, closing) = (stop.clone(), closing.clone());
             async move {
@@ -195,7 +196,7 @@ impl Server {
                 closing.cancel();
             }
         };
-        let serving = axum::serve(listener, service).with_graceful_shutdown(on_stop);
+        let serving = axum::serve(door, service).with_graceful_shutdown(on_stop);
         let too_late = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;

@@ -233,3 +233,35 @@ async fn sockets_are_refused_and_closed_with_a_reason() {
     assert_eq!(tab.close_code().await, 1012, "a stopping server says so");
     stopping.await.expect("it stopped");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_house_waits_until_somebody_leaves() {
+    let plant = Plant::with(|options| options.max_connections = 2).await;
+    let first = Tab::open(&plant).await;
+    let second = Tab::open(&plant).await;
+    {
+        let third = Tab::open(&plant);
+        tokio::pin!(third);
+        tokio::select! {
+            biased;
+            _ = &mut third => panic!("there was no room"),
+            () = quiet(&plant) => {}
+        }
+        drop(first);
+        tokio::time::timeout(PATIENCE, third).await.expect("room now");
+    }
+    drop(second);
+    plant.stop().await;
+}
+
+/// Several steps of ingest: longer than a connection takes that has room.
+async fn quiet(plant: &Plant) {
+    let mut model = plant.ingest.model_changes();
+    for n in 0..5 {
+        let source = plant.ingest.source("quiet", "http").await.expect("a source");
+        let directory = plant.ingest.directory();
+        let address = format!("quiet/{n}");
+        assert!(directory.resolve(source, &address, connect::LooksLike::Number).await.is_some());
+        model.changed().await.expect("a new model");
+    }
+}
