@@ -61,6 +61,8 @@ pub struct Options {
     pub anonymous_writes_from_loopback: bool,
     /// Names under which browsers reach it, besides addresses, names without a dot and private domains.
     pub hosts: Vec<String>,
+    /// A tab that does not take a message within this time is dropped; it comes back and reads anew.
+    pub slow_tab_after: Duration,
     /// Connections at the same time; more wait until one ends.
     pub max_connections: usize,
     /// Largest line-protocol body, after unpacking. Bytes.
@@ -79,6 +81,7 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             anonymous_writes_from_loopback: true,
             hosts: Vec::new(),
+            slow_tab_after: Duration::from_secs(5),
             max_connections: 10_000,
             max_body_bytes: 32 << 20,
             max_bodies_bytes: 256 << 20,

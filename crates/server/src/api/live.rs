@@ -18,8 +18,6 @@ use crate::auth::Reader;
 use crate::hub::Membership;
 use crate::pulse::{Beat, HealthRow};
 
-/// A tab that does not take a message within this time is dropped; it will come back and read anew.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Most signals or assets that one tab may follow.
 const MAX_FOLLOWED: usize = 5_000;
 /// Largest message from a tab: room for `MAX_FOLLOWED` numbers.
@@ -202,7 +200,12 @@ impl Tab {
     }
 
     async fn send(&mut self, text: Utf8Bytes) -> Result<(), End> {
-        match tokio::time::timeout(PATIENCE, self.socket.send(Message::Text(text))).await {
+        match tokio::time::timeout(
+            self.app.options.slow_tab_after,
+            self.socket.send(Message::Text(text)),
+        )
+        .await
+        {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),
             Err(_) => Err(End::Close { code: close_code::AGAIN, reason: "too slow" }),

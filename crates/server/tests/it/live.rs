@@ -265,3 +265,34 @@ async fn quiet(plant: &Plant) {
         model.changed().await.expect("a new model");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tab_that_does_not_read_is_dropped_and_holds_nobody_up() {
+    let plant = Plant::with(|options| options.slow_tab_after = Duration::from_millis(200)).await;
+    let fields = |value: usize| {
+        let fields: Vec<String> = (0..5_000).map(|n| format!("f{n}={value}")).collect();
+        format!("big {}", fields.join(","))
+    };
+    plant.write(fields(0)).await;
+    let ids: Vec<u32> = plant.ingest.model().all_signals().map(|signal| signal.id.0).collect();
+    assert_eq!(ids.len(), 5_000);
+    let mut slow = Tab::open(&plant).await;
+    slow.say(json!({ "subscribe": { "signals": ids } })).await;
+    let mut quick = Tab::open(&plant).await;
+    quick.say(json!({ "subscribe": { "signals": ids } })).await;
+    quick.next("values").await;
+    // 250 kB per batch: what the operating system keeps for the slow tab is soon full.
+    for value in 1..=40 {
+        plant.write(fields(value)).await;
+        quick.next("values").await;
+    }
+    let drained = async {
+        while let Some(Ok(message)) = slow.socket.next().await {
+            if let Message::Close(Some(frame)) = message {
+                assert_eq!(u16::from(frame.code), 1013);
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, drained).await.expect("the slow tab was dropped");
+    plant.stop().await;
+}
