@@ -94,6 +94,8 @@ pub(crate) struct Detection {
     pub(crate) days_per_false_alarm: f64,
     /// How many good rows a new machine is watched before its detector judges.
     pub(crate) learn_rows: usize,
+    /// Whether detectors go on learning after that.
+    pub(crate) refit: bool,
 }
 
 /// How alarms behave.
@@ -162,7 +164,7 @@ impl Default for Sql {
 
 impl Default for Detection {
     fn default() -> Detection {
-        Detection { days_per_false_alarm: 30.0, learn_rows: 600 }
+        Detection { days_per_false_alarm: 30.0, learn_rows: 600, refit: true }
     }
 }
 

@@ -27,7 +27,7 @@ use signal::model::{Asset, Signal};
 use signal::{Event, Sample, SignalId, TenantId, TimeRange};
 
 pub use query::{Answer, Column};
-pub use read::{EventFilter, QualityRow, Span, TableInfo};
+pub use read::{EventFilter, QualityRow, Span, TableInfo, read_parquet};
 pub use tenant::{Committed, Flushed, Stats};
 pub use trend::{Series, Trend};
 

@@ -316,3 +316,32 @@ fn comment(column: &str) -> &'static str {
         _ => "",
     }
 }
+
+/// Names and rows of a Parquet file, every value as text and a missing one as empty text.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_parquet(
+    path: &std::path::Path,
+) -> Result<(Vec<String>, impl Iterator<Item = Result<Vec<String>, Error>> + 'static), Error> {
+    let doing = format!("read {}", path.display());
+    let file = std::fs::File::open(path).map_err(|error| Error::table(doing.clone(), error))?;
+    let builder = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|error| Error::table(doing.clone(), error))?;
+    let header = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let reader = builder.build().map_err(|error| Error::table(doing.clone(), error))?;
+    let rows = reader.flat_map(move |batch| {
+        let rows = batch.map_err(|error| Error::table(doing.clone(), error)).and_then(|batch| {
+            let columns = (0..batch.num_columns()).map(|idx| texts(&batch, idx)).collect::<Result<Vec<_>, _>>()?;
+            Ok((0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect())
+        });
+        match rows {
+            Ok(rows) => {
+                let rows: Vec<Vec<String>> = rows;
+                rows.into_iter().map(Ok).collect::<Vec<_>>()
+            }
+            Err(error) => vec![Err(error)],
+        }
+    });
+    Ok((header, rows))
+}

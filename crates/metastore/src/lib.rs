@@ -152,6 +152,18 @@ impl Metastore {
     }
 }
 
+/// Copies the database file `from`, also while it is open and written, to the new file `to`.
+///
+/// # Errors
+/// When `from` cannot be read or `to` exists.
+pub async fn backup(from: &Path, to: &Path) -> Result<()> {
+    let options = SqliteConnectOptions::from_str("sqlite://")?.filename(from).busy_timeout(BUSY);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    sqlx::query("VACUUM INTO ?").bind(to.to_string_lossy().into_owned()).execute(&pool).await?;
+    pool.close().await;
+    Ok(())
+}
+
 /// `Err(NotFound)` unless a statement touched a row.
 pub(crate) fn found(
     rows_affected: u64,

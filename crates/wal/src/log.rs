@@ -289,6 +289,19 @@ impl Log {
         self.n_fsyncs += 1;
     }
 
+    /// Positions from now on lie beyond `lsn`: the tables already hold it, although this log does not know it
+    /// (its folder was lost or restored from an old backup).
+    ///
+    /// # Errors
+    /// When the new segment cannot be made.
+    pub fn skip_beyond(&mut self, lsn: u64) -> io::Result<()> {
+        if self.next_lsn <= lsn {
+            self.next_lsn = lsn + 1;
+            self.begin_segment()?;
+        }
+        Ok(())
+    }
+
     /// Deletes the segments that hold nothing at or after `lsn`. The one that is written stays.
     ///
     /// # Errors
