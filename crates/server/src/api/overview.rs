@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use ingest::{Alarm, Level};
 use serde::{Deserialize, Serialize};
 use signal::model::{Asset, Signal, SignalKind};
@@ -25,6 +27,8 @@ const SHIFT_US: i64 = 8 * HOUR_US;
 const BUCKETS: u32 = 480;
 /// Analog bars per machine.
 const MAX_BARS: usize = 4;
+/// Machines whose states are read at the same time.
+const AT_ONCE: usize = 4;
 /// Most machines of one line that are told.
 const MAX_MACHINES: usize = 200;
 
@@ -125,13 +129,12 @@ pub(crate) async fn overview(
     let members: Vec<Arc<Asset>> = line.map_or_else(Vec::new, |line| machines_of(&plant, line));
     let parts = parts(&app, caller.tenant, &plant, &members, range).await?;
     let worst = assets::worst_alarms(&app.state.ingest.alarms());
-    let mut machines = Vec::with_capacity(members.len());
-    let mut stops = Vec::new();
+    let mut asked: Vec<BoxFuture<'_, Result<Machine>>> = Vec::with_capacity(members.len());
     for asset in &members {
-        let machine = machine(&app, caller.tenant, &plant, asset, range, &parts, &worst).await?;
-        stops.extend(stops_of(&machine));
-        machines.push(machine);
+        asked.push(machine(&app, caller.tenant, &plant, asset, range, &parts, &worst).boxed());
     }
+    let machines: Vec<Machine> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+    let mut stops: Vec<Stop> = machines.iter().flat_map(stops_of).collect();
     stops.sort_by_key(|stop| std::cmp::Reverse(stop.seconds));
     let line_view = |asset: Arc<Asset>| Line {
         id: asset.id.0,
