@@ -40,7 +40,7 @@ struct Cli {
     #[arg(long, global = true)]
     mqtt_listen: Option<SocketAddr>,
     /// Log filter, such as info or debug,datafusion=warn.
-    #[arg(long, global = true, env = "FETTLER_LOG", default_value = "info,datafusion=warn,deltalake=warn")]
+    #[arg(long, global = true, env = "FETTLER_LOG", default_value = "warn,fettler=info,server=info,ingest=info,jobs=info,lake=info,connect=info,metastore=info,wal=info")]
     log: String,
     #[command(subcommand)]
     command: Option<Command>,

@@ -62,6 +62,32 @@ pub struct DetectorView {
     pub signals: usize,
 }
 
+/// What comes out of judging rows.
+pub(crate) enum Told<'a> {
+    /// A complete row: state and values of one moment, whatever the order in which they arrived.
+    Row {
+        /// When.
+        time_us: i64,
+        /// The machine state at that time.
+        state: Option<u32>,
+        /// The signals of the columns.
+        columns: &'a [(SignalId, String)],
+        /// Their values; NaN is missing.
+        values: &'a [f64],
+    },
+    /// An episode of unusual behavior changed.
+    Episode {
+        /// The machine.
+        asset: AssetId,
+        /// When.
+        time_us: i64,
+        /// How.
+        verdict: Verdict,
+        /// Why.
+        words: Words,
+    },
+}
+
 /// What a row changed.
 pub(crate) enum Verdict {
     /// Begin of an episode.
@@ -221,7 +247,7 @@ impl Detection {
     }
 
     /// Judges all rows that have become complete.
-    pub(crate) fn judge(&mut self, wall_us: i64, mut on: impl FnMut(AssetId, i64, Verdict, Words)) {
+    pub(crate) fn judge(&mut self, wall_us: i64, mut on: impl FnMut(Told<'_>)) {
         for idx in std::mem::take(&mut self.touched) {
             let detector = &mut self.detectors[idx as usize];
             detector.dirty = false;
@@ -230,7 +256,7 @@ impl Detection {
     }
 
     /// Rows that wait for a signal which has fallen silent go on without it.
-    pub(crate) fn tick(&mut self, wall_us: i64, mut on: impl FnMut(AssetId, i64, Verdict, Words)) {
+    pub(crate) fn tick(&mut self, wall_us: i64, mut on: impl FnMut(Told<'_>)) {
         for detector in &mut self.detectors {
             detector.judge(wall_us, &mut on);
         }
@@ -328,11 +354,17 @@ struct SavedRef<'a> {
 }
 
 impl Detector {
-    fn judge(&mut self, wall_us: i64, on: &mut impl FnMut(AssetId, i64, Verdict, Words)) {
+    fn judge(&mut self, wall_us: i64, on: &mut impl FnMut(Told<'_>)) {
         // The assembler lends its rows, so it steps out of `self` for a moment.
         let mut assembler = std::mem::replace(&mut self.assembler, Assembler::new(0, TICK_US));
         assembler.take(wall_us, |row| {
             self.follow_state(row.state, row.time_us, row.step_us);
+            on(Told::Row {
+                time_us: row.time_us,
+                state: self.state,
+                columns: &self.columns,
+                values: row.values,
+            });
             if !self.settings.enabled
                 || row.time_us.saturating_sub(self.state_since_us)
                     < SETTLE_US.min(row.step_us.saturating_mul(30))
@@ -375,12 +407,7 @@ impl Detector {
         }
     }
 
-    fn take(
-        &mut self,
-        time_us: i64,
-        judgement: Judgement,
-        on: &mut impl FnMut(AssetId, i64, Verdict, Words),
-    ) {
+    fn take(&mut self, time_us: i64, judgement: Judgement, on: &mut impl FnMut(Told<'_>)) {
         let level = if judgement.learning { Level::Learning } else { Level::of(judgement.health) };
         if level != self.level {
             self.level = level;
@@ -389,13 +416,17 @@ impl Detector {
         self.judgement = Some(judgement);
         if judgement.started {
             self.reworded_us = time_us;
-            on(self.asset, time_us, Verdict::Raise, self.words());
+            on(self.episode(time_us, Verdict::Raise, self.words()));
         } else if judgement.ended {
-            on(self.asset, time_us, Verdict::Clear, Words::default());
+            on(self.episode(time_us, Verdict::Clear, Words::default()));
         } else if judgement.alarm && time_us - self.reworded_us >= REWORD_US {
             self.reworded_us = time_us;
-            on(self.asset, time_us, Verdict::Reword, self.words());
+            on(self.episode(time_us, Verdict::Reword, self.words()));
         }
+    }
+
+    fn episode(&self, time_us: i64, verdict: Verdict, words: Words) -> Told<'static> {
+        Told::Episode { asset: self.asset, time_us, verdict, words }
     }
 
     fn contributions(&self) -> Vec<Contribution> {

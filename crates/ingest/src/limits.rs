@@ -78,22 +78,39 @@ impl Limits {
         self.watches.push(watch);
     }
 
+    /// Judges one value of a complete row against the limits that depend on the machine state.
+    pub(crate) fn judge_in_state(
+        &mut self,
+        sample: Sample,
+        state: Option<u32>,
+        on: impl FnMut(&Watch, Verdict),
+    ) {
+        self.judge_some(sample, state, |watch| !watch.states.is_empty(), on);
+    }
+
     pub(crate) fn watches(&self, signal: SignalId) -> bool {
         self.has.get(signal.idx()).copied().unwrap_or(false)
     }
 
-    /// Judges one sample against every limit of its signal.
-    pub(crate) fn judge(
+    /// Judges one sample against the limits of its signal that hold in every state.
+    pub(crate) fn judge(&mut self, sample: Sample, on: impl FnMut(&Watch, Verdict)) {
+        self.judge_some(sample, None, |watch| watch.states.is_empty(), on);
+    }
+
+    fn judge_some(
         &mut self,
         sample: Sample,
         state: Option<u32>,
+        wanted: impl Fn(&Watch) -> bool,
         mut on: impl FnMut(&Watch, Verdict),
     ) {
         let Some(idxs) = self.by_signal.get(&sample.signal) else { return };
         for &idx in idxs {
             let watch = &mut self.watches[idx];
-            let verdict = watch.judge(sample, state);
-            on(watch, verdict);
+            if wanted(watch) {
+                let verdict = watch.judge(sample, state);
+                on(watch, verdict);
+            }
         }
     }
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use analytics::clean::{Rules, Track, Verdict};
 use connect::{Fate, InletError};
 use signal::{
-    AssetId, Event, EventKind, Flag, Quality, Rows, SampleColumns, SignalId, SourceId, TenantId,
+    AssetId, Event, EventKind, Flag, Quality, Rows, Sample, SampleColumns, SignalId, SourceId,
+    TenantId,
 };
 
 use crate::alarm::{Alarm, AlarmCommand, Book, Change, CommandError, Key, Record, Words};
-use crate::detect::{self, Detection, DetectionSettings, DetectorView, Learning};
+use crate::detect::{self, Detection, DetectionSettings, DetectorView, Learning, Told};
 use crate::limits::{self, Limits};
 use crate::live::{Last, Live};
 use crate::model::{Model, cleaning_rules};
@@ -240,10 +241,10 @@ impl Ingest {
         for rows in entries {
             self.judge_rows(now_us, history_us, &rows.samples);
         }
-        let (book, model, changes) = (&mut self.book, &self.model, &mut self.changes);
-        self.detection.judge(now_us, |asset, time_us, verdict, words| {
-            changes.extend(told(book, model, asset, time_us, verdict, words, time_us < history_us));
-        });
+        let (book, limits) = (&mut self.book, &mut self.limits);
+        let (model, changes) = (&self.model, &mut self.changes);
+        self.detection
+            .judge(now_us, |told| on_told(book, limits, model, changes, told, history_us));
     }
 
     fn judge_rows(&mut self, now_us: i64, history_us: i64, samples: &SampleColumns) {
@@ -252,20 +253,18 @@ impl Ingest {
                 self.detection.put(sample, now_us, sample.time_us >= history_us);
             }
             if self.limits.watches(sample.signal) {
-                let asset = self.model.signal(sample.signal).and_then(|signal| signal.asset);
-                let state = asset.and_then(|asset| self.detection.state(asset));
                 let (book, model, changes) = (&mut self.book, &self.model, &mut self.changes);
-                self.limits.judge(sample, state, |watch, verdict| {
-                    let history = sample.time_us < history_us;
-                    changes.extend(limit_told(
-                        book,
-                        model,
-                        watch,
-                        sample.time_us,
-                        verdict,
-                        history,
-                    ));
-                });
+                let mut on = |watch: &limits::Watch, verdict| {
+                    let (time_us, history) = (sample.time_us, sample.time_us < history_us);
+                    changes.extend(limit_told(book, model, watch, time_us, verdict, history));
+                };
+                self.limits.judge(sample, &mut on);
+                // Signals that no detector looks at are in no row that would carry the machine state.
+                if !self.detection.wants(sample.signal) {
+                    let asset = model.signal(sample.signal).and_then(|signal| signal.asset);
+                    let state = asset.and_then(|asset| self.detection.state(asset));
+                    self.limits.judge_in_state(sample, state, &mut on);
+                }
             }
         }
     }
@@ -277,9 +276,8 @@ impl Ingest {
         self.limits.tick(now_us, |watch, verdict| {
             changes.extend(limit_told(book, model, watch, now_us, verdict, false));
         });
-        self.detection.tick(now_us, |asset, time_us, verdict, words| {
-            changes.extend(told(book, model, asset, time_us, verdict, words, time_us < history_us));
-        });
+        let limits = &mut self.limits;
+        self.detection.tick(now_us, |told| on_told(book, limits, model, changes, told, history_us));
         for (asset, heard_us, lost) in self.detection.silence(now_us) {
             let key = Key { asset, rule: "lost".to_owned() };
             if lost == book.is_active(&key) {
@@ -422,7 +420,48 @@ fn path_of(model: &Model, asset: AssetId) -> &str {
     model.asset(asset).map_or("", |asset| asset.path.as_str())
 }
 
-fn told(
+fn on_told(
+    book: &mut Book,
+    limits: &mut Limits,
+    model: &Model,
+    changes: &mut Vec<Change>,
+    told: Told<'_>,
+    history_us: i64,
+) {
+    match told {
+        Told::Row { time_us, state, columns, values } => {
+            for ((signal, _), value) in columns.iter().zip(values) {
+                if value.is_finite() && limits.watches(*signal) {
+                    let sample =
+                        Sample { signal: *signal, time_us, value: *value, quality: Quality::GOOD };
+                    limits.judge_in_state(sample, state, |watch, verdict| {
+                        changes.extend(limit_told(
+                            book,
+                            model,
+                            watch,
+                            time_us,
+                            verdict,
+                            time_us < history_us,
+                        ));
+                    });
+                }
+            }
+        }
+        Told::Episode { asset, time_us, verdict, words } => {
+            changes.extend(episode_told(
+                book,
+                model,
+                asset,
+                time_us,
+                verdict,
+                words,
+                time_us < history_us,
+            ));
+        }
+    }
+}
+
+fn episode_told(
     book: &mut Book,
     model: &Model,
     asset: AssetId,
