@@ -1,5 +1,6 @@
 //! Signals and their newest values.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,6 +15,7 @@ use super::{finite, nullable};
 use crate::auth::{Engineer, Reader};
 use crate::error::{ApiError, ErrorBody, Result};
 use crate::extract::{Body, Path, Query};
+use crate::plant::Plant;
 use crate::{App, shapes};
 
 /// Signals per page when nobody says how many.
@@ -164,16 +166,24 @@ pub(crate) async fn list(
 ) -> Result<Json<SignalPage>> {
     let limit = which.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
     let plant = app.plant.of(&app.state.ingest.model());
-    let assets = match which.asset.map(AssetId) {
-        Some(asset) if plant.model.asset(asset).is_none() => {
-            return Err(super::assets::unknown(asset));
-        }
-        Some(asset) => {
-            Some(plant.subtree(asset).into_iter().collect::<std::collections::HashSet<_>>())
-        }
-        None => None,
-    };
-    let text = which.q.unwrap_or_default().to_lowercase();
+    if let Some(asset) =
+        which.asset.map(AssetId).filter(|asset| plant.model.asset(*asset).is_none())
+    {
+        return Err(super::assets::unknown(asset));
+    }
+    // A million paths take longer than a socket should wait.
+    let search = tokio::task::spawn_blocking(move || find(&plant, &which, limit + 1)).await;
+    let mut found = search.map_err(|error| ApiError::internal(&error))?;
+    let next = (found.len() > limit).then(|| found[limit - 1].id.0);
+    found.truncate(limit);
+    Ok(Json(SignalPage { signals: found.iter().map(|signal| now(&app, signal)).collect(), next }))
+}
+
+/// At most `limit` signals that are wanted, by identity.
+fn find(plant: &Plant, which: &Which, limit: usize) -> Vec<Arc<Signal>> {
+    let assets: Option<HashSet<AssetId>> =
+        which.asset.map(|asset| plant.subtree(AssetId(asset)).into_iter().collect());
+    let text = which.q.as_deref().unwrap_or_default().to_lowercase();
     let fits = |signal: &&Arc<Signal>| {
         which.after.is_none_or(|after| signal.id.0 > after)
             && which.unbound.is_none_or(|unbound| unbound == signal.asset.is_none())
@@ -182,14 +192,7 @@ pub(crate) async fn list(
                 .is_none_or(|assets| signal.asset.is_some_and(|asset| assets.contains(&asset)))
             && (text.is_empty() || signal.path.to_lowercase().contains(&text))
     };
-    let mut found: Vec<&Arc<Signal>> =
-        plant.model.all_signals().filter(fits).take(limit + 1).collect();
-    let next = (found.len() > limit).then(|| found[limit - 1].id.0);
-    found.truncate(limit);
-    Ok(Json(SignalPage {
-        signals: found.into_iter().map(|signal| now(&app, signal)).collect(),
-        next,
-    }))
+    plant.model.all_signals().filter(fits).take(limit).cloned().collect()
 }
 
 #[utoipa::path(patch, path = "/api/v1/signals/{id}", tag = "model", params(("id" = u32, Path)),
