@@ -30,6 +30,8 @@ pub(crate) struct Config {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Web {
     pub(crate) listen: SocketAddr,
+    /// Names under which browsers reach it, such as fettler.example.com; addresses and local names always pass.
+    pub(crate) hosts: Vec<String>,
     /// Whether inlets (`/write`, `/api/v2/write`) take data without a token from this machine itself.
     pub(crate) anonymous_writes_from_loopback: bool,
 }
@@ -124,7 +126,11 @@ impl Default for Config {
 
 impl Default for Web {
     fn default() -> Web {
-        Web { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), anonymous_writes_from_loopback: true }
+        Web {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            hosts: Vec::new(),
+            anonymous_writes_from_loopback: true,
+        }
     }
 }
 

@@ -278,6 +278,7 @@ async fn broker_options(
 fn server_options(config: &Config) -> server::Options {
     server::Options {
         listen: config.web.listen,
+        hosts: config.web.hosts.clone(),
         anonymous_writes_from_loopback: config.web.anonymous_writes_from_loopback,
         max_sql_rows: config.sql.max_rows,
         days_per_false_alarm: config.detection.days_per_false_alarm,
