@@ -54,9 +54,8 @@ fn encode_payload(rows: &Rows, out: &mut Vec<u8>) {
     put_u32(out, rows.events.len() as u32);
 
     let base_us = samples.times_us().iter().copied().min().unwrap_or(0);
-    let spread_us =
-        samples.times_us().iter().map(|time_us| time_us.wrapping_sub(base_us)).max().unwrap_or(0);
-    let narrow = u32::try_from(spread_us).is_ok();
+    let last_us = samples.times_us().iter().copied().max().unwrap_or(0);
+    let narrow = u32::try_from(last_us.abs_diff(base_us)).is_ok();
     out.push(u8::from(narrow));
     put_all(out, samples.signals(), |signal| signal.0.to_le_bytes());
     if narrow {
@@ -224,6 +223,29 @@ mod tests {
     use super::*;
     use crate::testing::any_rows;
     use proptest::prelude::*;
+    use signal::Sample;
+
+    fn check_times(times_us: &[i64]) {
+        let mut rows = Rows::default();
+        for &time_us in times_us {
+            let (signal, quality) = (SignalId(1), Quality::GOOD);
+            rows.samples.push(Sample { signal, time_us, value: 1.0, quality });
+        }
+        let mut bytes = Vec::new();
+        encode(1, &rows, &mut bytes);
+        let found = decode(&bytes, 0).expect("sound");
+        assert_eq!(found.rows.samples.times_us(), times_us);
+    }
+
+    /// The distance between times before and after 1970 overflowed, looked small, and other times came back.
+    #[test]
+    fn times_of_any_distance_come_back() {
+        check_times(&[i64::MIN, i64::MAX]);
+        check_times(&[i64::MAX, i64::MIN, i64::MIN + 1]);
+        check_times(&[7, 7 + i64::from(u32::MAX)]);
+        check_times(&[7, 8 + i64::from(u32::MAX)]);
+        check_times(&[-5]);
+    }
 
     proptest! {
         #[test]
