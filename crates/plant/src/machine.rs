@@ -1,8 +1,26 @@
-//! A machine: its signals follow load and hall temperature with their time constants, plus noise and faults.
+//! A machine: its plan drives its physics, and its sensors show what comes out.
 
-use crate::calendar::{self, State};
-use crate::fault::Fault;
-use crate::noise::{Noise, drift, follow};
+use signal::{HOUR_US, MINUTE_US, SECOND_US, TimeRange};
+
+use crate::calendar::{self, Plan, State};
+use crate::compressor::Compressor;
+use crate::faults::{Fault, Severity};
+use crate::filler::Filler;
+use crate::imperfections::{Chances, Sensor, SensorSpec};
+use crate::noise::{Noise, Wander, follow};
+use crate::press::Press;
+use crate::spindle::Spindle;
+use crate::thermal::ambient;
+use crate::{compressor, filler, press, spindle};
+
+/// So long before its first reading a machine already works, so that its oil is warm.
+const WARM_UP_US: i64 = 8 * HOUR_US;
+/// A machine comes up to its load within so many seconds.
+const RAMP_S: f64 = 3.0;
+/// Length of working cycles varies so much around its mean (standard deviation of one cycle).
+const CYCLE_JITTER: f64 = 0.05;
+/// A step that holds more parts than this counts their expected rejects instead of each.
+const MOST_SINGLE_PARTS: u64 = 10_000;
 
 /// Types of machines; names as in the library of asset types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,98 +35,31 @@ pub enum Kind {
     FillingLine,
 }
 
-/// What a signal does. Values in the signal's unit.
-struct Physics {
-    name: &'static str,
-    /// Switched off, and in a hall of 20 °C.
-    off: f64,
-    /// Ready but not producing.
-    idle: f64,
-    /// At full load.
-    full: f64,
-    /// How fast it follows, s.
-    lag_s: f64,
-    /// Slow wandering: standard deviation, with a memory of [`WANDER_S`].
-    wander: f64,
-    /// Sensor noise: standard deviation.
-    noise: f64,
-    /// Smallest step that the sensor shows.
-    step: f64,
-    /// Change per °C of the hall.
-    per_degree: f64,
-    /// Change within a working cycle, as share of the load.
-    cycle: f64,
+/// Where a machine stands and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its line, such as `line1`.
+    pub line: &'static str,
+    /// Its name, such as `press01`.
+    pub machine: &'static str,
+    /// Its type.
+    pub kind: Kind,
 }
 
-const WANDER_S: f64 = 120.0;
-/// Imperfections of sensors, per sample.
-const SPIKE_PER_SAMPLE: f64 = 1e-5;
-const DROPOUT_PER_SAMPLE: f64 = 3e-4;
-const STUCK_PER_SAMPLE: f64 = 1e-6;
-/// A stuck sensor comes back after so many samples.
-const STUCK_SAMPLES: u32 = 30;
-
-#[expect(clippy::too_many_arguments, reason = "one row of the tables below")]
-const fn physics(
-    name: &'static str,
-    off: f64,
-    idle: f64,
-    full: f64,
-    lag_s: f64,
-    wander: f64,
-    noise: f64,
-    step: f64,
-    per_degree: f64,
-    cycle: f64,
-) -> Physics {
-    Physics { name, off, idle, full, lag_s, wander, noise, step, per_degree, cycle }
+const fn place(line: &'static str, machine: &'static str, kind: Kind) -> Place {
+    Place { line, machine, kind }
 }
 
-// name, off, idle, full load, lag s, wander, noise, step, per °C, cycle
-const HYDRAULIC_PRESS: [Physics; 9] = [
-    physics("hydraulics/pressure", 0.0, 185.0, 212.0, 2.0, 1.2, 0.6, 0.1, 0.0, 0.25),
-    physics("hydraulics/flow", 0.0, 62.0, 112.0, 1.5, 1.0, 0.6, 0.1, 0.0, 0.2),
-    physics("hydraulics/oil_temperature", 21.0, 37.0, 53.0, 1500.0, 0.3, 0.1, 0.1, 0.5, 0.0),
-    physics("hydraulics/filter_dp", 0.0, 0.6, 1.2, 4.0, 0.03, 0.02, 0.01, 0.0, 0.1),
-    physics("pump/current", 0.0, 34.0, 70.0, 1.5, 0.7, 0.3, 0.1, 0.0, 0.2),
-    physics("pump/power", 0.0, 18.0, 40.0, 1.5, 0.4, 0.15, 0.05, 0.0, 0.2),
-    physics("pump/vibration", 0.05, 1.1, 2.2, 1.0, 0.1, 0.08, 0.01, 0.0, 0.05),
-    physics("force", 0.0, 0.0, 1650.0, 1.5, 12.0, 6.0, 1.0, 0.0, 0.1),
-    physics("cycle/time", 8.0, 8.0, 6.4, 20.0, 0.08, 0.05, 0.01, 0.0, 0.0),
-];
-const CNC_SPINDLE: [Physics; 10] = [
-    physics("spindle/speed", 0.0, 900.0, 9000.0, 3.0, 30.0, 10.0, 1.0, 0.0, 0.05),
-    physics("spindle/power", 0.0, 1.6, 13.5, 1.5, 0.2, 0.1, 0.01, 0.0, 0.2),
-    physics("spindle/current", 0.0, 4.5, 33.0, 1.5, 0.4, 0.2, 0.1, 0.0, 0.2),
-    physics("spindle/temperature", 20.0, 27.0, 44.0, 900.0, 0.25, 0.1, 0.1, 0.6, 0.0),
-    physics("spindle/vibration_rms", 0.05, 0.5, 1.7, 1.0, 0.07, 0.06, 0.01, 0.0, 0.05),
-    physics("spindle/vibration_bpfo", 0.01, 0.06, 0.2, 1.0, 0.015, 0.015, 0.001, 0.0, 0.02),
-    physics("spindle/vibration_1x", 0.02, 0.25, 0.8, 1.0, 0.04, 0.03, 0.001, 0.0, 0.05),
-    physics("spindle/vibration_2x", 0.01, 0.1, 0.35, 1.0, 0.02, 0.02, 0.001, 0.0, 0.05),
-    physics("coolant/flow", 0.0, 14.0, 22.0, 3.0, 0.3, 0.2, 0.1, 0.0, 0.0),
-    physics("coolant/temperature", 19.0, 20.5, 24.0, 700.0, 0.15, 0.08, 0.1, 0.4, 0.0),
-];
-const SCREW_COMPRESSOR: [Physics; 9] = [
-    physics("air/pressure", 6.6, 7.1, 7.4, 20.0, 0.08, 0.03, 0.01, 0.0, 0.1),
-    physics("air/flow", 0.0, 240.0, 640.0, 4.0, 9.0, 4.0, 1.0, 0.0, 0.1),
-    physics("air/temperature", 20.0, 27.0, 36.0, 600.0, 0.3, 0.1, 0.1, 0.5, 0.0),
-    physics("oil/temperature", 24.0, 66.0, 82.0, 900.0, 0.4, 0.15, 0.1, 0.4, 0.0),
-    physics("oil/pressure", 0.0, 4.7, 5.6, 4.0, 0.05, 0.03, 0.01, 0.0, 0.0),
-    physics("filter/dp", 0.0, 120.0, 280.0, 4.0, 5.0, 3.0, 1.0, 0.0, 0.05),
-    physics("motor/current", 0.0, 62.0, 128.0, 1.5, 1.0, 0.4, 0.1, 0.0, 0.1),
-    physics("motor/power", 0.0, 31.0, 71.0, 1.5, 0.6, 0.25, 0.1, 0.0, 0.1),
-    physics("motor/vibration", 0.05, 1.0, 2.1, 1.0, 0.09, 0.07, 0.01, 0.0, 0.03),
-];
-const FILLING_LINE: [Physics; 9] = [
-    physics("product/pressure", 0.3, 2.3, 3.1, 3.0, 0.04, 0.03, 0.01, 0.0, 0.1),
-    physics("product/flow", 0.0, 70.0, 150.0, 1.5, 1.6, 0.8, 0.1, 0.0, 0.1),
-    physics("product/temperature", 12.0, 11.0, 9.0, 600.0, 0.25, 0.1, 0.1, 0.2, 0.0),
-    physics("fill/volume", 500.0, 500.0, 500.6, 30.0, 0.35, 0.5, 0.1, 0.0, 0.0),
-    physics("pump/current", 0.0, 7.0, 17.5, 1.5, 0.25, 0.12, 0.1, 0.0, 0.15),
-    physics("pump/power", 0.0, 2.4, 7.8, 1.5, 0.12, 0.05, 0.01, 0.0, 0.15),
-    physics("pump/vibration", 0.05, 0.7, 1.9, 1.0, 0.08, 0.06, 0.01, 0.0, 0.05),
-    physics("conveyor/speed", 0.0, 0.25, 0.85, 1.5, 0.008, 0.005, 0.001, 0.0, 0.0),
-    physics("conveyor/torque", 0.0, 14.0, 48.0, 1.5, 0.9, 0.5, 0.1, 0.0, 0.1),
+/// The machines of the plant. Their index names them everywhere else.
+pub const MACHINES: [Place; 8] = [
+    place("line1", "press01", Kind::HydraulicPress),
+    place("line1", "press02", Kind::HydraulicPress),
+    place("line1", "spindle01", Kind::CncSpindle),
+    place("line1", "compressor01", Kind::ScrewCompressor),
+    place("line2", "spindle02", Kind::CncSpindle),
+    place("line2", "filler01", Kind::FillingLine),
+    place("line2", "filler02", Kind::FillingLine),
+    place("line2", "compressor02", Kind::ScrewCompressor),
 ];
 
 impl Kind {
@@ -122,266 +73,263 @@ impl Kind {
         }
     }
 
-    fn physics(self) -> &'static [Physics] {
+    /// Names of the measured signals, in the order of [`Machine::values`].
+    pub fn signals(self) -> impl Iterator<Item = &'static str> {
+        self.sensors().iter().map(|spec| spec.name)
+    }
+
+    /// Whether it counts parts.
+    pub fn makes_parts(self) -> bool {
+        self != Kind::ScrewCompressor
+    }
+
+    pub(crate) fn sensors(self) -> &'static [SensorSpec] {
         match self {
-            Kind::HydraulicPress => &HYDRAULIC_PRESS,
-            Kind::CncSpindle => &CNC_SPINDLE,
-            Kind::ScrewCompressor => &SCREW_COMPRESSOR,
-            Kind::FillingLine => &FILLING_LINE,
+            Kind::HydraulicPress => &press::SENSORS,
+            Kind::CncSpindle => &spindle::SENSORS,
+            Kind::ScrewCompressor => &compressor::SENSORS,
+            Kind::FillingLine => &filler::SENSORS,
         }
     }
 
-    /// Seconds per good part at full load; none for machines that make no parts.
-    fn part_s(self) -> Option<f64> {
+    /// The sensor that drifts, and by how much at most.
+    fn drift(self) -> (&'static str, f64) {
         match self {
-            Kind::HydraulicPress => Some(6.4),
-            Kind::CncSpindle => Some(95.0),
-            Kind::FillingLine => Some(0.6),
-            Kind::ScrewCompressor => None,
-        }
-    }
-
-    fn cycle_s(self) -> f64 {
-        match self {
-            Kind::HydraulicPress => 6.4,
-            Kind::CncSpindle => 47.0,
-            Kind::ScrewCompressor => 75.0,
-            Kind::FillingLine => 9.0,
+            Kind::HydraulicPress => press::DRIFT,
+            Kind::CncSpindle => spindle::DRIFT,
+            Kind::ScrewCompressor => compressor::DRIFT,
+            Kind::FillingLine => filler::DRIFT,
         }
     }
 }
 
-/// All values of a machine at one moment.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
-    /// When.
-    pub time_us: i64,
-    /// `stopped`, `idle`, `running` or `fault`.
-    pub state: &'static str,
-    /// Values in the order of [`Machine::signals`]; NaN where the sensor dropped out.
-    pub values: Vec<f64>,
+/// What acts on a machine during one step.
+pub(crate) struct Drive<'a> {
+    pub(crate) step_s: f64,
+    pub(crate) state: State,
+    /// 0 off, 1 on; follows the state within seconds.
+    pub(crate) on: f64,
+    /// 0 idle, 1 producing; follows the state within seconds.
+    pub(crate) work: f64,
+    pub(crate) product: usize,
+    /// How hard it is driven, about 1.
+    pub(crate) pace: f64,
+    /// Where in its working cycle it is, 0 to 1.
+    pub(crate) phase: f64,
+    pub(crate) ambient_c: f64,
+    pub(crate) severity: &'a Severity,
 }
 
-struct Sensor {
-    wander: f64,
-    stuck: Option<(f64, u32)>,
+enum Physics {
+    Press(Press),
+    Spindle(Spindle),
+    Compressor(Compressor),
+    Filler(Filler),
 }
 
-/// One simulated machine.
+/// What a step makes of the parts.
+pub(crate) struct Cycle {
+    /// Seconds per part, or per working cycle where there are no parts.
+    pub(crate) length_s: f64,
+    /// Share of rejects.
+    pub(crate) reject_share: f64,
+}
+
+/// One simulated machine, as it is at one moment.
 pub struct Machine {
     kind: Kind,
     seed: u64,
-    number: u64,
+    number: usize,
+    rush: Option<TimeRange>,
     time_us: i64,
+    state: State,
+    on: f64,
+    work: f64,
+    pace: Wander,
+    cycles: f64,
+    counted: u64,
+    rejects: u64,
+    rejects_rest: f64,
     noise: Noise,
-    /// Physical values without noise.
-    values: Vec<f64>,
+    physics: Physics,
+    chances: Chances,
     sensors: Vec<Sensor>,
-    parts: f64,
-    rejects: f64,
+    values: Vec<f64>,
 }
 
 impl Machine {
-    /// Machine `number` of its plant, as it is at `time_us`.
-    pub fn new(kind: Kind, seed: u64, number: u64, time_us: i64) -> Machine {
-        let n_signals = kind.physics().len();
-        let sensors = (0..n_signals).map(|_| Sensor { wander: 0.0, stuck: None }).collect();
-        let noise = Noise::new(seed ^ (number + 1).wrapping_mul(0x0100_0000_01B3));
+    /// Machine `number` of [`MACHINES`] as it is at `time_us`, warm from the hours before.
+    ///
+    /// `rush`: an urgent order, during which it runs without breaks and stops.
+    ///
+    /// # Panics
+    /// When `number` is not an index into [`MACHINES`].
+    pub fn new(seed: u64, number: usize, time_us: i64, rush: Option<TimeRange>) -> Machine {
+        let kind = MACHINES[number].kind;
+        let n_sensors = kind.sensors().len();
         let mut machine = Machine {
             kind,
             seed,
             number,
-            time_us: time_us - 4 * signal::HOUR_US,
-            noise,
-            values: kind.physics().iter().map(|physics| physics.idle).collect(),
-            sensors,
-            parts: 10_000.0,
-            rejects: 120.0,
+            rush,
+            time_us: time_us - WARM_UP_US,
+            state: State::Stopped,
+            on: 0.0,
+            work: 0.0,
+            pace: Wander::new(300.0),
+            cycles: 0.0,
+            counted: 0,
+            rejects: 0,
+            rejects_rest: 0.0,
+            noise: Noise::new(seed ^ (number as u64 + 1).wrapping_mul(0x0100_0000_01B3)),
+            physics: Physics::new(kind),
+            chances: Chances::new(60.0),
+            sensors: vec![Sensor::new(); n_sensors],
+            values: vec![0.0; n_sensors],
         };
-        // Warm up, so that the first row is not colder than the rest.
         while machine.time_us < time_us {
-            machine.step(machine.time_us + signal::MINUTE_US, None, false);
+            machine.step((machine.time_us + MINUTE_US).min(time_us), &Severity::NONE);
         }
         machine
     }
 
-    /// Names of its measured signals.
-    pub fn signals(&self) -> Vec<&'static str> {
-        self.kind.physics().iter().map(|physics| physics.name).collect()
+    /// Its type.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
-    /// Good and rejected parts so far; none for machines that make no parts.
+    /// The time that it has got to.
+    pub fn time_us(&self) -> i64 {
+        self.time_us
+    }
+
+    /// What it does now.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// What its sensors show now, in the order of [`Kind::signals`]; NaN where one has dropped out.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// Good and rejected parts since it was made; never fewer than before. None when it makes no parts.
     pub fn counters(&self) -> Option<(u64, u64)> {
-        self.kind.part_s().map(|_| (self.parts as u64, self.rejects as u64))
+        self.kind.makes_parts().then(|| (self.counted - self.rejects, self.rejects))
     }
 
-    /// Moves on to `time_us` and reads all sensors.
-    ///
-    /// `fault`: how far one has developed, 0 to 1. `busy`: it runs, whatever the calendar says.
-    pub fn step(&mut self, time_us: i64, fault: Option<(Fault, f64)>, busy: bool) -> Reading {
-        let step_s = (time_us - self.time_us).max(0) as f64 / signal::SECOND_US as f64;
-        self.time_us = time_us;
-        let state = if busy { State::Running } else { calendar::state(self.seed, self.number, time_us) };
-        let load = if state == State::Running { calendar::product_load(self.seed, self.number, time_us) } else { 0.0 };
-        let ambient = calendar::ambient(self.seed, time_us);
-        self.count(step_s, load, fault);
-        let mut values = Vec::with_capacity(self.values.len());
-        for (idx, physics) in self.kind.physics().iter().enumerate() {
-            let target = match state {
-                State::Stopped | State::Fault => physics.off,
-                State::Idle | State::Running => physics.idle + (physics.full - physics.idle) * load,
-            };
-            let target = target + physics.per_degree * (ambient - 20.0);
-            self.values[idx] = follow(self.values[idx], target, step_s, physics.lag_s);
-            values.push(self.read(idx, physics, load, state, fault, step_s));
+    /// Moves on to `time_us` and reads all sensors. A time that is not later only reads them again.
+    pub fn step(&mut self, time_us: i64, severity: &Severity) {
+        let step_s = (time_us - self.time_us).max(0) as f64 / SECOND_US as f64;
+        self.time_us = self.time_us.max(time_us);
+        let plan = self.plan();
+        self.state = plan.state;
+        let is_on = matches!(plan.state, State::Idle | State::Running);
+        self.on = follow(self.on, f64::from(u8::from(is_on)), step_s, RAMP_S);
+        let works = plan.state == State::Running;
+        self.work = follow(self.work, f64::from(u8::from(works)), step_s, RAMP_S);
+        let drive = Drive {
+            step_s,
+            state: plan.state,
+            on: self.on,
+            work: self.work,
+            product: plan.product,
+            pace: plan.pace * (1.0 + 0.012 * self.pace.step(step_s, &mut self.noise)),
+            phase: self.cycles.fract(),
+            ambient_c: ambient(self.seed, self.time_us),
+            severity,
+        };
+        let cycle = self.physics.step(&drive, self.demand(), &mut self.noise, &mut self.values);
+        if works {
+            self.make_parts(step_s, &cycle);
         }
-        Reading { time_us, state: state.name(), values }
+        self.read_sensors(step_s, severity);
     }
 
-    fn read(
-        &mut self,
-        idx: usize,
-        physics: &Physics,
-        load: f64,
-        state: State,
-        fault: Option<(Fault, f64)>,
-        step_s: f64,
-    ) -> f64 {
-        let noise = &mut self.noise;
-        let sensor = &mut self.sensors[idx];
-        sensor.wander = drift(sensor.wander, step_s, WANDER_S, noise);
-        let swing = calendar::cycle(self.time_us, self.kind.cycle_s(), self.number as f64 * 0.37);
-        let is_on = matches!(state, State::Idle | State::Running);
-        let mut value = self.values[idx]
-            + if is_on { physics.wander * sensor.wander } else { 0.0 }
-            + physics.cycle * swing * load * (physics.full - physics.idle)
-            + physics.noise * noise.normal();
-        if let Some((fault, progress)) = fault {
-            let effect = fault.effects(self.kind).iter().find(|(name, _)| *name == physics.name);
-            // A fault of the machine shows while it works; a fault of a sensor always.
-            if let Some((_, size)) = effect.filter(|_| is_on || fault == Fault::SensorDrift) {
-                value += size * progress;
-            }
-        }
-        if physics.off >= 0.0 && !physics.name.contains("temperature") {
-            value = value.max(0.0);
-        }
-        value = (value / physics.step).round() * physics.step;
-        if let Some((held, left)) = sensor.stuck {
-            sensor.stuck = (left > 0).then_some((held, left.saturating_sub(1)));
-            return held;
-        }
-        match noise.uniform() {
-            chance if chance < STUCK_PER_SAMPLE => {
-                sensor.stuck = Some((value, STUCK_SAMPLES));
-                value
-            }
-            chance if chance < STUCK_PER_SAMPLE + SPIKE_PER_SAMPLE => value + 3.0 * (physics.full - physics.off + physics.idle),
-            chance if chance < STUCK_PER_SAMPLE + SPIKE_PER_SAMPLE + DROPOUT_PER_SAMPLE => f64::NAN,
-            _ => value,
-        }
+    fn plan(&self) -> Plan {
+        let plan = match self.kind {
+            Kind::ScrewCompressor => calendar::supply(self.seed, self.number, self.time_us),
+            _ => calendar::production(self.seed, self.number, self.time_us),
+        };
+        let rushes = self.rush.is_some_and(|rush| rush.contains(self.time_us));
+        if rushes { Plan { state: State::Running, ..plan } } else { plan }
     }
 
-    fn count(&mut self, step_s: f64, load: f64, fault: Option<(Fault, f64)>) {
-        let Some(part_s) = self.kind.part_s() else { return };
-        let made = step_s / part_s * load;
-        let progress = fault.map_or(0.0, |(_, progress)| progress);
-        let bad = made * (0.012 + 0.06 * progress);
-        self.parts += made - bad;
-        self.rejects += bad;
+    /// How much compressed air the plant wants, as the share of producing machines; only compressors ask.
+    fn demand(&self) -> f64 {
+        if self.kind != Kind::ScrewCompressor {
+            return 0.0;
+        }
+        let makers = MACHINES.iter().enumerate().filter(|(_, place)| place.kind.makes_parts());
+        let running =
+            makers.map(|(number, _)| calendar::production(self.seed, number, self.time_us).state);
+        let (n_running, n_all) = running.fold((0.0, 0.0), |(n, all), state| {
+            (n + f64::from(u8::from(state == State::Running)), all + 1.0)
+        });
+        n_running / n_all
+    }
+
+    fn make_parts(&mut self, step_s: f64, cycle: &Cycle) {
+        let mean = step_s / cycle.length_s;
+        self.cycles += (mean + CYCLE_JITTER * mean.sqrt() * self.noise.normal()).max(0.0);
+        let made = self.cycles as u64 - self.counted;
+        if made > MOST_SINGLE_PARTS {
+            self.rejects_rest += made as f64 * cycle.reject_share;
+            self.rejects += self.rejects_rest as u64;
+            self.rejects_rest = self.rejects_rest.fract();
+        } else {
+            let bad = (0..made).filter(|_| self.noise.uniform() < cycle.reject_share).count();
+            self.rejects += bad as u64;
+        }
+        self.counted += made;
+    }
+
+    fn read_sensors(&mut self, step_s: f64, severity: &Severity) {
+        self.chances = self.chances.for_step(step_s);
+        let (drifting, size) = self.kind.drift();
+        let drift = severity.of(Fault::SensorDrift) * size;
+        for ((value, sensor), spec) in
+            self.values.iter_mut().zip(&mut self.sensors).zip(self.kind.sensors())
+        {
+            let physical = if spec.name == drifting { *value + drift } else { *value };
+            *value = sensor.read(spec, physical, &self.chances, &mut self.noise);
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use signal::{DAY_US, MINUTE_US, SECOND_US};
-
-    const T0: i64 = 1_767_225_600_000_000;
-
-    fn statistics(kind: Kind, step_us: i64, n_rows: usize) -> Vec<(f64, f64)> {
-        let mut machine = Machine::new(kind, 7, 3, T0);
-        let n_signals = machine.signals().len();
-        let mut columns = vec![Vec::new(); n_signals];
-        for n in 1..=n_rows {
-            let reading = machine.step(T0 + n as i64 * step_us, None, true);
-            for (column, value) in columns.iter_mut().zip(reading.values) {
-                if value.is_finite() {
-                    column.push(value);
-                }
-            }
-        }
-        columns
-            .iter()
-            .map(|values| {
-                let mut sorted = values.clone();
-                sorted.sort_by(f64::total_cmp);
-                let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
-                (at(0.5), at(0.9) - at(0.1))
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_row_a_minute_and_a_row_a_second_look_alike() {
-        for kind in [Kind::HydraulicPress, Kind::CncSpindle, Kind::ScrewCompressor, Kind::FillingLine] {
-            let slow = statistics(kind, MINUTE_US, 6 * 1440);
-            let fast = statistics(kind, SECOND_US, 6 * 86_400);
-            for ((idx, slow), fast) in slow.iter().enumerate().zip(fast) {
-                let spread = slow.1.max(fast.1);
-                assert!((slow.0 - fast.0).abs() < 0.15 * spread, "{kind:?} {idx}: {slow:?} {fast:?}");
-                assert!((slow.1 / fast.1 - 1.0).abs() < 0.15, "{kind:?} {idx}: {slow:?} {fast:?}");
-            }
+impl Physics {
+    fn new(kind: Kind) -> Physics {
+        match kind {
+            Kind::HydraulicPress => Physics::Press(Press::new()),
+            Kind::CncSpindle => Physics::Spindle(Spindle::new()),
+            Kind::ScrewCompressor => Physics::Compressor(Compressor::new()),
+            Kind::FillingLine => Physics::Filler(Filler::new()),
         }
     }
 
-    #[test]
-    fn the_same_seed_gives_the_same_plant() {
-        let run = || {
-            let mut machine = Machine::new(Kind::CncSpindle, 5, 1, T0);
-            (1..500).map(|n| format!("{:?}", machine.step(T0 + n * MINUTE_US, None, false))).collect::<Vec<_>>()
-        };
-        assert_eq!(run(), run());
-    }
-
-    #[test]
-    fn every_fault_moves_its_signals_and_counters_only_grow() {
-        for (number, (_, name, kind)) in crate::MACHINES.iter().enumerate() {
-            for fault in Fault::ALL.into_iter().filter(|fault| !fault.effects(*kind).is_empty()) {
-                let mut well = Machine::new(*kind, 5, number as u64, T0);
-                let mut ill = Machine::new(*kind, 5, number as u64, T0);
-                let mut counters = ill.counters();
-                let mut sums = vec![0.0; well.signals().len()];
-                for n in 1..600 {
-                    let time_us = T0 + n * SECOND_US;
-                    let (a, b) = (well.step(time_us, None, true), ill.step(time_us, Some((fault, 1.0)), true));
-                    for (sum, (a, b)) in sums.iter_mut().zip(a.values.iter().zip(&b.values)) {
-                        *sum += if (b - a).is_finite() { (b - a) / 600.0 } else { 0.0 };
-                    }
-                    assert!(ill.counters() >= counters, "{name}");
-                    counters = ill.counters();
-                }
-                for (signal, size) in fault.effects(*kind) {
-                    let idx = well.signals().iter().position(|other| other == signal).expect("a signal of the machine");
-                    assert!(sums[idx] / size > 0.5, "{name} {} {signal}: {}", fault.name(), sums[idx]);
-                }
-            }
+    /// Writes the physical values in the order of the sensors.
+    fn step(
+        &mut self,
+        drive: &Drive<'_>,
+        demand: f64,
+        noise: &mut Noise,
+        values: &mut [f64],
+    ) -> Cycle {
+        match self {
+            Physics::Press(press) => press.step(drive, noise, values),
+            Physics::Spindle(spindle) => spindle.step(drive, noise, values),
+            Physics::Compressor(compressor) => compressor.step(drive, demand, noise, values),
+            Physics::Filler(filler) => filler.step(drive, noise, values),
         }
     }
+}
 
-    #[test]
-    fn unknown_faults_are_answered_with_the_known_ones() {
-        assert!(Fault::find("bearing_wear", "spindle02").is_ok());
-        let error = Fault::find("cavitation", "spindle02").expect_err("a spindle has no pump").to_string();
-        assert!(error.contains("bearing_wear") && error.contains("misalignment"), "{error}");
-        assert!(Fault::find("x", "robot").expect_err("no robots").to_string().contains("press01"));
-    }
+/// Share of rejects: the product's own, and more as something breaks.
+pub(crate) fn reject_share(base: f64, severity: &Severity) -> f64 {
+    base + 0.06 * severity.worst()
+}
 
-    #[test]
-    fn most_of_a_day_is_spent_running() {
-        let mut machine = Machine::new(Kind::FillingLine, 1, 2, T0);
-        let states: Vec<&str> = (1..1440).map(|n| machine.step(T0 + n * DAY_US / 1440, None, false).state).collect();
-        let running = states.iter().filter(|state| **state == "running").count();
-        assert!((1150..1400).contains(&running), "{running}");
-    }
+/// RMS of vibrations that have nothing to do with each other.
+pub(crate) fn rms<const N: usize>(parts: [f64; N]) -> f64 {
+    parts.iter().map(|part| part * part).sum::<f64>().sqrt()
 }
