@@ -1,6 +1,6 @@
 //! Rows that are durable but not yet in the lake, as Arrow, queryable the moment they are pushed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{
@@ -10,8 +10,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use signal::{Event, Rows, TenantId};
 
-/// A chunk is closed when it has so many rows.
-const CHUNK_ROWS: usize = 128 * 1024;
+/// A chunk is closed when it has so many rows; few in tests, so that they meet closed ones.
+const CHUNK_ROWS: usize = if cfg!(test) { 64 } else { 128 * 1024 };
 
 /// Schema of samples: `signal, time, value, quality, lsn`.
 pub fn samples_schema() -> SchemaRef {
@@ -88,7 +88,10 @@ struct Shelf {
     tail_view: Option<Snapshot>,
     first_lsn: Option<u64>,
     last_lsn: u64,
-    oldest_us: Option<i64>,
+    /// Position and arrival of the oldest rows and of the first ones after each seal, where a release may end.
+    arrivals: VecDeque<(u64, i64)>,
+    /// Whether the next push opens a new entry of `arrivals`.
+    sealed: bool,
 }
 
 /// The buffer of all tenants.
@@ -104,7 +107,9 @@ impl Buffer {
         let shelf = shelves.entry(rows.tenant).or_default();
         assert!(lsn > shelf.last_lsn, "positions only grow: {lsn} after {}", shelf.last_lsn);
         shelf.first_lsn.get_or_insert(lsn);
-        shelf.oldest_us.get_or_insert(received_us);
+        if shelf.arrivals.is_empty() || std::mem::take(&mut shelf.sealed) {
+            shelf.arrivals.push_back((lsn, received_us));
+        }
         shelf.last_lsn = lsn;
         shelf.tail_view = None;
         shelf.sample_tail.push(lsn, rows);
@@ -132,6 +137,7 @@ impl Buffer {
         let shelf = shelves.get_mut(&tenant)?;
         shelf.close_tails();
         let first_lsn = shelf.first_lsn?;
+        shelf.sealed = true;
         Some(Sealed {
             first_lsn,
             last_lsn: shelf.last_lsn,
@@ -153,13 +159,13 @@ impl Buffer {
             shelf.event_tail.first().map(|(lsn, _)| *lsn),
         ];
         shelf.first_lsn = starts.into_iter().flatten().min();
-        shelf.oldest_us = shelf.first_lsn.and(shelf.oldest_us);
-    }
-
-    /// Tells the buffer that what is left of a tenant arrived at `received_us` or later.
-    pub fn set_oldest(&self, tenant: TenantId, received_us: i64) {
-        if let Some(shelf) = self.lock().get_mut(&tenant) {
-            shelf.oldest_us = shelf.first_lsn.map(|_| received_us);
+        match shelf.first_lsn {
+            None => shelf.arrivals.clear(),
+            Some(first_lsn) => {
+                while shelf.arrivals.get(1).is_some_and(|(lsn, _)| *lsn <= first_lsn) {
+                    shelf.arrivals.pop_front();
+                }
+            }
         }
     }
 
@@ -187,7 +193,7 @@ impl Buffer {
 
     /// When the oldest row of a tenant arrived.
     pub fn oldest_us(&self, tenant: TenantId) -> Option<i64> {
-        self.lock().get(&tenant).and_then(|shelf| shelf.oldest_us)
+        self.lock().get(&tenant)?.arrivals.front().map(|(_, received_us)| *received_us)
     }
 
     /// Position of the oldest row of any tenant; the log must keep it and what follows.
@@ -291,17 +297,28 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::any_rows;
+    use crate::testing::{Random, any_rows};
     use proptest::prelude::*;
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-    fn lsns(snapshot: &Snapshot) -> Vec<i64> {
+    fn lsns_of(chunks: &[Chunk]) -> Vec<i64> {
         let mut lsns = Vec::new();
-        for chunk in &snapshot.samples {
-            let column = chunk.batch.column(4).as_any().downcast_ref::<Int64Array>().expect("lsn");
-            assert_eq!(column.value(0) as u64, chunk.first_lsn);
-            lsns.extend_from_slice(column.values());
+        for chunk in chunks {
+            let found = lsn_column(&chunk.batch);
+            let ends = (found.first().copied(), found.last().copied());
+            assert_eq!(ends, (Some(chunk.first_lsn as i64), Some(chunk.last_lsn as i64)));
+            lsns.extend(found);
         }
         lsns
+    }
+
+    fn lsn_column(batch: &RecordBatch) -> Vec<i64> {
+        let column = batch.column_by_name("lsn").expect("both schemas have it");
+        column.as_any().downcast_ref::<Int64Array>().expect("Int64").values().to_vec()
+    }
+
+    fn lsns(snapshot: &Snapshot) -> Vec<i64> {
+        lsns_of(&snapshot.samples)
     }
 
     proptest! {
@@ -332,6 +349,136 @@ mod tests {
                 prop_assert!(buffer.first_lsn().is_none_or(|first| first > sealed.last_lsn));
             }
         }
+    }
+
+    /// The age of rows that were long in the lake was given to those that came later, so that under steady
+    /// load every look at the clock ended in a flush.
+    #[test]
+    fn what_is_left_after_a_release_is_as_old_as_it_is() {
+        let buffer = Buffer::default();
+        let mut rows = Rows { tenant: TenantId::FIRST, ..Rows::default() };
+        rows.samples.push(signal::Sample {
+            signal: signal::SignalId(1),
+            time_us: 0,
+            value: 1.0,
+            quality: signal::Quality::GOOD,
+        });
+        buffer.push(1, &rows, 100);
+        let sealed = buffer.seal(TenantId::FIRST).expect("a row");
+        buffer.push(2, &rows, 200);
+        buffer.push(3, &rows, 300);
+        assert_eq!(buffer.oldest_us(TenantId::FIRST), Some(100));
+        buffer.release(TenantId::FIRST, sealed.last_lsn);
+        assert_eq!(buffer.oldest_us(TenantId::FIRST), Some(200));
+    }
+
+    /// Entry `lsn` of the test below: so many samples, and an event in every second one.
+    fn entry(lsn: u64) -> Rows {
+        let mut rows = Rows { tenant: TenantId::FIRST, ..Rows::default() };
+        for n in 0..1 + lsn % 5 {
+            rows.samples.push(signal::Sample {
+                signal: signal::SignalId(n as u32),
+                time_us: lsn as i64,
+                value: n as f64,
+                quality: signal::Quality::GOOD,
+            });
+        }
+        if lsn.is_multiple_of(2) {
+            rows.events.push(Event {
+                time_us: lsn as i64,
+                kind: signal::EventKind::Note,
+                asset: None,
+                signal: None,
+                body: String::new(),
+            });
+        }
+        rows
+    }
+
+    /// What the tables of the test hold.
+    #[derive(Clone, Default)]
+    struct Tables {
+        last_lsn: i64,
+        samples: Vec<i64>,
+        events: Vec<i64>,
+    }
+
+    impl Tables {
+        fn commit(&mut self, sealed: &Sealed) {
+            let newer = |batches: &[RecordBatch]| -> Vec<i64> {
+                batches.iter().flat_map(lsn_column).filter(|lsn| *lsn > self.last_lsn).collect()
+            };
+            let (samples, events) = (newer(&sealed.samples), newer(&sealed.events));
+            self.samples.extend(samples);
+            self.events.extend(events);
+            self.last_lsn = sealed.last_lsn as i64;
+        }
+    }
+
+    /// Fails unless a query sees all of entries 1 to at least `told`, each row once and in order.
+    fn check_query(buffer: &Buffer, tables: &Mutex<Tables>, told: u64, seed: u64) {
+        let snapshot = buffer.snapshot(TenantId::FIRST);
+        let mut seen = tables.lock().expect("no test panics while holding it").clone();
+        let newer = |chunks: &[Chunk], last_lsn| -> Vec<i64> {
+            lsns_of(chunks).into_iter().filter(|lsn| *lsn > last_lsn).collect()
+        };
+        seen.samples.extend(newer(&snapshot.samples, seen.last_lsn));
+        seen.events.extend(newer(&snapshot.events, seen.last_lsn));
+        let upto = seen.samples.last().map_or(0, |lsn| *lsn as u64);
+        assert!(upto >= told, "seed {seed}: entry {told} was pushed, seen up to {upto}");
+        let (mut samples, mut events) = (Vec::new(), Vec::new());
+        for lsn in 1..=upto {
+            let rows = entry(lsn);
+            samples.extend(std::iter::repeat_n(lsn as i64, rows.samples.len()));
+            events.extend(std::iter::repeat_n(lsn as i64, rows.events.len()));
+        }
+        assert!(seen.samples == samples, "seed {seed}: samples lost or doubled before {upto}");
+        assert!(seen.events == events, "seed {seed}: events lost or doubled before {upto}");
+    }
+
+    /// One thread pushes, one flushes (some flushes fail and are tried again), two query.
+    fn check_threads(seed: u64) {
+        const N_ENTRIES: u64 = 1_500;
+        let (buffer, tables) = (Buffer::default(), Mutex::new(Tables::default()));
+        let (told, done) = (AtomicU64::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for lsn in 1..=N_ENTRIES {
+                    buffer.push(lsn, &entry(lsn), lsn as i64);
+                    told.store(lsn, Ordering::Release);
+                }
+                done.store(true, Ordering::Release);
+            });
+            scope.spawn(|| {
+                let mut random = Random(seed);
+                while !done.load(Ordering::Acquire) {
+                    let Some(sealed) = buffer.seal(TenantId::FIRST) else { continue };
+                    if random.below(4) > 0 {
+                        tables.lock().expect("no test panics while holding it").commit(&sealed);
+                        buffer.release(TenantId::FIRST, sealed.last_lsn);
+                    }
+                    (0..random.below(300)).for_each(|_| std::thread::yield_now());
+                }
+            });
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Acquire) {
+                        check_query(&buffer, &tables, told.load(Ordering::Acquire), seed);
+                    }
+                });
+            }
+        });
+        check_query(&buffer, &tables, N_ENTRIES, seed);
+        let n_flushed = tables.lock().expect("no test panics while holding it").last_lsn as u64;
+        let first_lsn = (n_flushed < N_ENTRIES).then_some(n_flushed + 1);
+        assert_eq!(buffer.first_lsn(), first_lsn, "seed {seed}");
+        let oldest_us = buffer.oldest_us(TenantId::FIRST);
+        assert_eq!(oldest_us.is_some(), first_lsn.is_some(), "seed {seed}");
+    }
+
+    #[test]
+    fn threads_lose_and_double_nothing() {
+        (1..=8).for_each(check_threads);
     }
 
     #[test]

@@ -136,6 +136,20 @@ impl Disk for SimDisk {
     }
 }
 
+/// Numbers that a seed repeats: xorshift64 (Marsaglia 2003), plus a constant so that small seeds differ soon.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// A number below `n`; 0 when `n` is 0.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % n.max(1) as u64) as usize
+    }
+}
+
 fn any_sample() -> impl Strategy<Value = Sample> {
     (
         0u32..50,
