@@ -1,4 +1,4 @@
-//! The plant as others use it: columns that look the same at any step, and faults that show where they should.
+//! Columns that look the same at any step, and faults that show where they should.
 
 use plant::{
     Columns, Fault, FaultPlan, Kind, MACHINES, Machine, Severity, State, faults_of, generate,
