@@ -56,9 +56,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let start = recover(log, replay, &buffer, &lake, config).await?;
     let ingest = ingest::start(start, metastore.clone(), ingest_options(config)).await?;
 
-    let (lake_of, ingest_of) = (lake.clone(), ingest.clone());
-    name_tables(&lake_of, &ingest_of);
-    spawn(&mut tasks, "names", follow_names(lake_of, ingest_of, stop.clone()));
+    name_tables(&lake, &ingest);
 
     let broker = connect::mqtt::bind(
         broker_options(config, &ingest, &metastore).await?,
@@ -210,25 +208,18 @@ async fn recover(
     })
 }
 
+/// Lets SQL ask ingest what signals are called.
 fn name_tables(lake: &lake::Lake, ingest: &ingest::Handle) {
-    let model = ingest.model();
-    let assets: Vec<&signal::model::Asset> = model.assets.values().map(AsRef::as_ref).collect();
-    let signals: Vec<&signal::model::Signal> = model.all_signals().map(AsRef::as_ref).collect();
-    lake.set_model(TENANT, &assets, &signals);
-}
-
-/// Keeps `signals` and `assets` in SQL up to date; many changes at once are taken together.
-async fn follow_names(lake: Arc<lake::Lake>, ingest: ingest::Handle, stop: CancellationToken) {
-    let mut changes = ingest.model_changes();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            changed = changes.changed() => if changed.is_err() { return },
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        changes.mark_unchanged();
-        name_tables(&lake, &ingest);
-    }
+    let ingest = ingest.clone();
+    let source = move |known: Option<u64>| {
+        let model = ingest.model();
+        (known != Some(model.version)).then(|| lake::Plant {
+            version: model.version,
+            assets: model.assets.values().cloned().collect(),
+            signals: model.all_signals().cloned().collect(),
+        })
+    };
+    lake.set_model(TENANT, Arc::new(source));
 }
 
 fn lake_options(config: &Config) -> lake::Options {

@@ -23,12 +23,11 @@ use std::time::Duration;
 
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use signal::model::{Asset, Signal};
 use signal::{Event, Sample, SignalId, TenantId, TimeRange};
 
 pub use query::{Answer, Column};
 pub use read::{EventFilter, QualityRow, Span, TableInfo, read_parquet};
-pub use tenant::{Committed, Flushed, Stats};
+pub use tenant::{Committed, Flushed, ModelSource, Plant, Stats};
 pub use trend::{Series, Trend};
 
 use tenant::Tenant;
@@ -152,9 +151,10 @@ impl Lake {
         self.tenant(tenant).committed().await
     }
 
-    /// Tells queries what the signals and assets are called.
-    pub fn set_model(&self, tenant: TenantId, assets: &[&Asset], signals: &[&Signal]) {
-        self.tenant(tenant).set_model(assets, signals);
+    /// Tells queries where to ask what signals and assets are called; they ask each time, so that a signal has
+    /// its name in SQL as soon as its first value is acknowledged.
+    pub fn set_model(&self, tenant: TenantId, source: ModelSource) {
+        self.tenant(tenant).set_model(source);
     }
 
     /// Moves what is in the buffer into the tables; none when there is nothing.

@@ -1,6 +1,6 @@
 //! One tenant's tables, and how rows move into them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,7 +13,7 @@ use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, TimestampMicrosecondType};
 use deltalake::kernel::{DataType as DeltaType, PrimitiveType, StructField};
 use signal::model::{Asset, Signal};
-use signal::{Flag, TenantId, day_of};
+use signal::{AssetId, Flag, TenantId, day_of};
 use tokio::sync::{Mutex as AsyncMutex, RwLock};
 
 use crate::table::{Definition, Table};
@@ -68,6 +68,19 @@ impl View {
     }
 }
 
+/// The plant model as queries see it, at one version.
+pub struct Plant {
+    /// Grows with every change.
+    pub version: u64,
+    /// All assets.
+    pub assets: Vec<Arc<Asset>>,
+    /// All signals.
+    pub signals: Vec<Arc<Signal>>,
+}
+
+/// Gives the plant model, unless it is still at the version that is known.
+pub type ModelSource = Arc<dyn Fn(Option<u64>) -> Option<Plant> + Send + Sync>;
+
 /// `signals` and `assets` for queries.
 #[derive(Clone)]
 pub(crate) struct Names {
@@ -83,7 +96,8 @@ pub(crate) struct Tenant {
     view: RwLock<Option<View>>,
     /// Held by whoever commits.
     pub(crate) writing: AsyncMutex<()>,
-    names: Mutex<Option<Names>>,
+    names: Mutex<Option<(u64, Names)>>,
+    model: Mutex<Option<ModelSource>>,
     last_flush_us: Mutex<Option<i64>>,
 }
 
@@ -96,6 +110,7 @@ impl Tenant {
             view: RwLock::default(),
             writing: AsyncMutex::default(),
             names: Mutex::default(),
+            model: Mutex::default(),
             last_flush_us: Mutex::default(),
         }
     }
@@ -234,19 +249,24 @@ impl Tenant {
         })
     }
 
-    pub(crate) fn set_model(&self, assets: &[&Asset], signals: &[&Signal]) {
-        let names = Names { signals: signals_batch(assets, signals), assets: assets_batch(assets) };
-        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = Some(names);
+    pub(crate) fn set_model(&self, source: ModelSource) {
+        *self.model.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
     }
 
+    /// What signals and assets are called now; built anew only when the model has changed.
     pub(crate) fn names(&self) -> Names {
+        let source = self.model.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names
-            .get_or_insert_with(|| Names {
-                signals: signals_batch(&[], &[]),
-                assets: assets_batch(&[]),
-            })
-            .clone()
+        let known = names.as_ref().map(|(version, _)| *version);
+        if let Some(plant) = source.and_then(|source| source(known)) {
+            let built = Names {
+                signals: signals_batch(&plant.assets, &plant.signals),
+                assets: assets_batch(&plant.assets),
+            };
+            *names = Some((plant.version, built));
+        }
+        let empty = || (0, Names { signals: signals_batch(&[], &[]), assets: assets_batch(&[]) });
+        names.get_or_insert_with(empty).1.clone()
     }
 }
 
@@ -374,12 +394,10 @@ fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
-fn signals_batch(assets: &[&Asset], signals: &[&Signal]) -> RecordBatch {
-    let path_of = |signal: &&&Signal| {
-        let asset = assets.iter().find(|asset| Some(asset.id) == signal.asset);
-        asset.map_or(String::new(), |asset| asset.path.clone())
-    };
-    let kind_of = |signal: &&Signal| {
+fn signals_batch(assets: &[Arc<Asset>], signals: &[Arc<Signal>]) -> RecordBatch {
+    let paths: HashMap<AssetId, &str> = assets.iter().map(|asset| (asset.id, asset.path.as_str())).collect();
+    let path_of = |signal: &Arc<Signal>| signal.asset.and_then(|id| paths.get(&id)).copied().unwrap_or_default();
+    let kind_of = |signal: &Arc<Signal>| {
         serde_json::to_value(signal.spec.kind)
             .ok()
             .and_then(|kind| kind.as_str().map(str::to_owned))
@@ -424,7 +442,7 @@ fn signals_batch(assets: &[&Asset], signals: &[&Signal]) -> RecordBatch {
     .expect("all columns have one value per signal")
 }
 
-fn assets_batch(assets: &[&Asset]) -> RecordBatch {
+fn assets_batch(assets: &[Arc<Asset>]) -> RecordBatch {
     let columns: Vec<(&str, ArrayRef)> = vec![
         (
             "id",
