@@ -8,10 +8,16 @@
 //! Each tenant has its own folder with the tables `samples` and `events`; a query session sees no other.
 //! Start reading at [`Lake`], then `tenant` (flush, compact) and `query`. This crate never writes the log.
 
+mod calendar;
 mod compact;
+mod data_file;
 mod functions;
+mod latest;
 mod query;
 mod read;
+mod rollup;
+mod samples_file;
+mod scan;
 mod table;
 mod tenant;
 mod trend;

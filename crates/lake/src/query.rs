@@ -12,8 +12,9 @@ use datafusion::execution::context::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 
-use crate::table::Table;
-use crate::tenant::{Tenant, mixed_days, rows_after, with_day};
+use crate::latest::Latest;
+use crate::scan::Moment;
+use crate::tenant::{Tenant, with_day};
 use crate::{Error, functions};
 
 /// Parentheses nested deeper than this are refused before the parser sees them.
@@ -190,28 +191,6 @@ pub(crate) async fn ours(tenant: &Arc<Tenant>, query: String) -> Result<Vec<Reco
     .await
 }
 
-/// Runs one of our own queries over the table `stored` alone, as it is at this version.
-pub(crate) async fn stored(
-    tenant: &Arc<Tenant>,
-    table: &Table,
-    query: String,
-) -> Result<Vec<RecordBatch>, Error> {
-    let ctx =
-        SessionContext::new_with_config_rt(SessionConfig::new(), tenant.shared.engine.clone());
-    let state = ctx.state();
-    table
-        .delta
-        .update_datafusion_session(&state)
-        .map_err(|error| Error::table("open a table", error))?;
-    register_provider(&ctx, "stored", table.provider.clone())?;
-    // Not within the time limit of queries: a large day may take its time in the background.
-    let task = tenant.shared.cpu.spawn(async move {
-        let frame = ctx.sql(&query).await.map_err(|error| query_error(&error))?;
-        Ok(collect(frame, usize::MAX).await?.batches)
-    });
-    task.await.map_err(|error| Error::table("finish a query", error))?
-}
-
 async fn within<T: Send + 'static>(
     tenant: &Arc<Tenant>,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -288,12 +267,9 @@ fn query_error(error: &DataFusionError) -> Error {
 }
 
 /// A session with `samples`, `events`, `signals`, `assets`, `latest` and `readings` of one tenant.
-pub(crate) async fn session(tenant: &Tenant) -> Result<SessionContext, Error> {
-    // The buffer first: what is flushed after this is in the tables' older version as well as in the snapshot,
-    // and the log position tells the copies apart.
-    let snapshot = tenant.shared.buffer.snapshot(tenant.id);
-    let view = tenant.view().await?;
-    let committed = view.committed();
+pub(crate) async fn session(tenant: &Arc<Tenant>) -> Result<SessionContext, Error> {
+    let moment = Moment::of(tenant).await?;
+    let view = &moment.view;
 
     let mut config = SessionConfig::new()
         .with_information_schema(true)
@@ -304,23 +280,9 @@ pub(crate) async fn session(tenant: &Tenant) -> Result<SessionContext, Error> {
     let ctx = SessionContext::new_with_config_rt(config, tenant.shared.engine.clone());
     functions::register(&ctx);
 
-    let mut samples = Vec::new();
-    for chunk in snapshot.samples.iter().filter(|chunk| chunk.last_lsn > committed.samples_lsn) {
-        samples.push(rows_after(&chunk.batch, committed.samples_lsn)?);
-    }
-    let mut mixed = (*view.mixed_days).clone();
-    mixed.extend(mixed_days(&samples));
-    let samples = samples.iter().map(with_day).collect::<Result<Vec<_>, _>>()?;
-    let samples_schema = with_day(&RecordBatch::new_empty(wal::samples_schema()))?.schema();
-    register(&ctx, "_buffered_samples", samples_schema, samples)?;
-
-    let mut events = Vec::new();
-    for chunk in snapshot.events.iter().filter(|chunk| chunk.last_lsn > committed.events_lsn) {
-        events.push(with_day(&rows_after(&chunk.batch, committed.events_lsn)?)?);
-    }
-    let events_schema = with_day(&RecordBatch::new_empty(wal::events_schema()))?.schema();
-    register(&ctx, "_buffered_events", events_schema, events)?;
-
+    let mixed = moment.mixed_days();
+    register_buffered(&ctx, "_buffered_samples", &wal::samples_schema(), &moment.samples)?;
+    register_buffered(&ctx, "_buffered_events", &wal::events_schema(), &moment.events)?;
     for (name, table) in [("_stored_samples", &view.samples), ("_stored_events", &view.events)] {
         if let Some(table) = table {
             let state = ctx.state();
@@ -337,13 +299,7 @@ pub(crate) async fn session(tenant: &Tenant) -> Result<SessionContext, Error> {
 
     create_view(&ctx, "samples", &samples_query(view.samples.is_some(), &mixed)).await?;
     create_view(&ctx, "events", &events_query(view.events.is_some())).await?;
-    create_view(
-        &ctx,
-        "latest",
-        "SELECT signal, max(time) AS time, last_value(value ORDER BY time) AS value, \
-         last_value(quality ORDER BY time) AS quality FROM samples GROUP BY signal",
-    )
-    .await?;
+    register_provider(&ctx, "latest", Arc::new(Latest::new(tenant.clone(), moment.clone())))?;
     create_view(
         &ctx,
         "readings",
@@ -373,7 +329,7 @@ fn samples_query(has_stored: bool, mixed: &BTreeSet<i32>) -> String {
         "WITH everything AS ({all}) \
          SELECT signal, time, value, quality, day FROM everything WHERE day NOT IN ({days}) \
          UNION ALL SELECT signal, time, value, quality, day FROM (\
-           SELECT *, row_number() OVER (PARTITION BY signal, time ORDER BY lsn DESC) AS nth \
+           SELECT *, row_number() OVER (PARTITION BY day, signal, time ORDER BY lsn DESC) AS nth \
            FROM everything WHERE day IN ({days})) WHERE nth = 1"
     )
 }
@@ -394,6 +350,17 @@ async fn create_view(ctx: &SessionContext, name: &str, query: &str) -> Result<()
         .await
         .map_err(|error| Error::table(format!("plan the view {name}"), error))?;
     register_provider(ctx, name, frame.into_view())
+}
+
+fn register_buffered(
+    ctx: &SessionContext,
+    name: &str,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+) -> Result<(), Error> {
+    let schema = with_day(&RecordBatch::new_empty(schema.clone()))?.schema();
+    let batches = batches.iter().map(with_day).collect::<Result<Vec<_>, _>>()?;
+    register(ctx, name, schema, batches)
 }
 
 fn register(

@@ -1,15 +1,29 @@
 //! What the rest of the house asks of the tables, as plain values.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimeUnit};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
 use signal::{AssetId, Event, EventKind, Flag, Quality, Sample, SignalId, TimeRange};
 
+use crate::calendar::partition_of;
+use crate::samples_file::Row;
+use crate::scan::{self, Day, Moment, Room, each, ids};
 use crate::tenant::Tenant;
 use crate::{Error, query};
+
+/// Days that are read before looking whether there are enough samples.
+const DAYS_AT_ONCE: usize = 8;
+/// How far before a range a state is looked for.
+const LOOK_BACK_US: i64 = 2 * signal::DAY_US;
+/// Most states that are told at once.
+const MAX_SPANS: usize = 100_000;
 
 /// Which events are wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,9 +76,9 @@ pub struct TableInfo {
 }
 
 /// `AND time >= … AND time < … AND day …`, so that days outside are not even opened.
-pub(crate) fn in_range(range: TimeRange) -> String {
+fn in_range(range: TimeRange) -> String {
     let (first, last) =
-        (signal::day_of(range.start_us), signal::day_of(range.end_us.saturating_sub(1)));
+        (partition_of(range.start_us), partition_of(range.end_us.saturating_sub(1)));
     format!(
         "time >= arrow_cast(arrow_cast({}, 'Int64'), 'Timestamp(Microsecond, Some(\"UTC\"))') \
          AND time < arrow_cast(arrow_cast({}, 'Int64'), 'Timestamp(Microsecond, Some(\"UTC\"))') \
@@ -73,12 +87,7 @@ pub(crate) fn in_range(range: TimeRange) -> String {
     )
 }
 
-pub(crate) fn in_signals(signals: &[SignalId]) -> String {
-    let ids: Vec<String> = signals.iter().map(ToString::to_string).collect();
-    format!("signal IN ({})", ids.join(","))
-}
-
-pub(crate) fn longs(batch: &RecordBatch, column: usize) -> Result<Vec<i64>, Error> {
+fn longs(batch: &RecordBatch, column: usize) -> Result<Vec<i64>, Error> {
     let column = batch.column(column);
     let kind = match column.data_type() {
         // A cast from seconds or nanoseconds would not be in µs.
@@ -90,14 +99,6 @@ pub(crate) fn longs(batch: &RecordBatch, column: usize) -> Result<Vec<i64>, Erro
     let column = column.as_primitive::<Int64Type>();
     Ok((0..column.len())
         .map(|row| if column.is_null(row) { 0 } else { column.value(row) })
-        .collect())
-}
-
-pub(crate) fn doubles(batch: &RecordBatch, column: usize) -> Result<Vec<f64>, Error> {
-    let column = converted(batch.column(column), &DataType::Float64)?;
-    let column = column.as_primitive::<Float64Type>();
-    Ok((0..column.len())
-        .map(|row| if column.is_null(row) { f64::NAN } else { column.value(row) })
         .collect())
 }
 
@@ -115,38 +116,40 @@ fn converted(column: &ArrayRef, kind: &DataType) -> Result<ArrayRef, Error> {
     cast(column, kind).map_err(|error| Error::table("read a result column", error))
 }
 
-fn samples_of(batches: &[RecordBatch]) -> Result<Vec<Sample>, Error> {
-    let mut samples = Vec::new();
-    for batch in batches {
-        let (signals, times_us) = (longs(batch, 0)?, longs(batch, 1)?);
-        let (values, qualities) = (doubles(batch, 2)?, longs(batch, 3)?);
-        for row in 0..batch.num_rows() {
-            samples.push(Sample {
-                signal: SignalId(signals[row] as u32),
-                time_us: times_us[row],
-                value: values[row],
-                quality: Quality(qualities[row] as u32),
-            });
-        }
-    }
-    Ok(samples)
-}
-
 pub(crate) async fn samples(
     tenant: &Arc<Tenant>,
     signals: &[SignalId],
     range: TimeRange,
     limit: usize,
 ) -> Result<Vec<Sample>, Error> {
-    if signals.is_empty() || range.len_us() == 0 {
-        return Ok(Vec::new());
+    let moment = Moment::of(tenant).await?;
+    let mut samples = Vec::new();
+    // Some days at a time, until there are enough.
+    let mut days = moment.days(tenant, &ids(signals), range).into_iter();
+    while samples.len() < limit {
+        let next: Vec<Day> = days.by_ref().take(DAYS_AT_ONCE).collect();
+        if next.is_empty() {
+            break;
+        }
+        let mut rows: Vec<Row> = each(tenant, next, |day| day.rows(&Room::unlimited()))
+            .await?
+            .into_iter()
+            .flatten()
+            .collect();
+        rows.sort_by_key(|row| (row.time_us, row.signal));
+        samples.extend(rows.iter().map(sample_of));
     }
-    let query = format!(
-        "SELECT signal, time, value, quality FROM samples WHERE {} AND {} ORDER BY time, signal LIMIT {limit}",
-        in_signals(signals),
-        in_range(range)
-    );
-    samples_of(&query::ours(tenant, query).await?)
+    samples.truncate(limit);
+    Ok(samples)
+}
+
+fn sample_of(row: &Row) -> Sample {
+    Sample {
+        signal: SignalId(row.signal as u32),
+        time_us: row.time_us,
+        value: row.value,
+        quality: Quality(row.quality as u32),
+    }
 }
 
 pub(crate) async fn states(
@@ -154,55 +157,34 @@ pub(crate) async fn states(
     signal: SignalId,
     range: TimeRange,
 ) -> Result<Vec<Span>, Error> {
-    if range.len_us() == 0 {
-        return Ok(Vec::new());
-    }
-    // Only where it changes; the value before the range says how the range begins.
-    let before =
-        TimeRange { start_us: range.start_us - 2 * signal::DAY_US, end_us: range.start_us };
-    let first = format!(
-        "SELECT signal, time, value, quality FROM samples WHERE signal = {signal} AND {} ORDER BY time DESC LIMIT 1",
-        in_range(before)
-    );
-    let changes = format!(
-        "SELECT signal, time, value, quality FROM (SELECT signal, time, value, quality, \
-           lag(value) OVER (ORDER BY time) AS before FROM samples WHERE signal = {signal} AND {}) \
-         WHERE before IS NULL OR before <> value ORDER BY time LIMIT 100000",
-        in_range(range)
-    );
-    let mut samples = samples_of(&query::ours(tenant, first).await?)?;
-    samples.extend(samples_of(&query::ours(tenant, changes).await?)?);
+    // The value before the range says how the range begins.
+    let wanted = TimeRange { start_us: range.start_us.saturating_sub(LOOK_BACK_US), ..range };
+    let days = Moment::of(tenant).await?.days(tenant, &ids(&[signal]), wanted);
     let mut spans: Vec<Span> = Vec::new();
-    for sample in samples {
-        let from_us = sample.time_us.max(range.start_us);
+    for row in each(tenant, days, Day::changes).await?.into_iter().flatten() {
+        let from_us = row.time_us.max(range.start_us);
         if let Some(last) = spans.last_mut() {
-            if last.code == sample.value {
+            if last.code == row.value {
                 continue;
             }
             last.to_us = from_us;
         }
-        spans.push(Span { from_us, to_us: range.end_us, code: sample.value });
+        spans.push(Span { from_us, to_us: range.end_us, code: row.value });
     }
     spans.retain(|span| span.to_us > span.from_us);
+    spans.truncate(MAX_SPANS);
     Ok(spans)
 }
 
 pub(crate) async fn last_values(tenant: &Arc<Tenant>) -> Result<Vec<Sample>, Error> {
-    let query = "SELECT signal, time, value, quality FROM latest".to_owned();
-    samples_of(&query::ours(tenant, query).await?)
+    let moment = Moment::of(tenant).await?;
+    Ok(scan::newest(tenant, &moment).await?.iter().map(sample_of).collect())
 }
 
 pub(crate) async fn extent(tenant: &Arc<Tenant>) -> Result<Option<TimeRange>, Error> {
-    let batches =
-        query::ours(tenant, "SELECT min(time), max(time), count(*) FROM samples".to_owned())
-            .await?;
-    let Some(batch) = batches.first().filter(|batch| batch.num_rows() == 1) else {
-        return Ok(None);
-    };
-    if longs(batch, 2)?[0] == 0 {
-        return Ok(None);
-    }
-    Ok(Some(TimeRange { start_us: longs(batch, 0)?[0], end_us: longs(batch, 1)?[0] + 1 }))
+    let moment = Moment::of(tenant).await?;
+    let extent = scan::extent(tenant, &moment).await?;
+    Ok(extent.map(|(first, last)| TimeRange { start_us: first, end_us: last.saturating_add(1) }))
 }
 
 pub(crate) async fn events(tenant: &Arc<Tenant>, filter: EventFilter) -> Result<Vec<Event>, Error> {
@@ -317,31 +299,38 @@ fn comment(column: &str) -> &'static str {
     }
 }
 
+/// A row of a file as text.
+type TextRow = Result<Vec<String>, Error>;
+
 /// Names and rows of a Parquet file, every value as text and a missing one as empty text.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn read_parquet(
-    path: &std::path::Path,
-) -> Result<(Vec<String>, impl Iterator<Item = Result<Vec<String>, Error>> + 'static), Error> {
+    path: &Path,
+) -> Result<(Vec<String>, impl Iterator<Item = TextRow> + 'static), Error> {
     let doing = format!("read {}", path.display());
-    let file = std::fs::File::open(path).map_err(|error| Error::table(doing.clone(), error))?;
-    let builder = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|error| Error::table(doing.clone(), error))?;
+    let failed = |error: ParquetError| Error::table(doing.clone(), error);
+    let file = File::open(path).map_err(|error| Error::table(doing.clone(), error))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
     let header = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let reader = builder.build().map_err(|error| Error::table(doing.clone(), error))?;
+    let reader = builder.build().map_err(failed)?;
     let rows = reader.flat_map(move |batch| {
-        let rows = batch.map_err(|error| Error::table(doing.clone(), error)).and_then(|batch| {
-            let columns = (0..batch.num_columns()).map(|idx| texts(&batch, idx)).collect::<Result<Vec<_>, _>>()?;
-            Ok((0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect())
-        });
-        match rows {
-            Ok(rows) => {
-                let rows: Vec<Vec<String>> = rows;
-                rows.into_iter().map(Ok).collect::<Vec<_>>()
-            }
+        let batch = batch.map_err(|error| Error::table(doing.clone(), error));
+        match batch.and_then(|batch| text_rows(&batch)) {
+            Ok(rows) => rows.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
         }
     });
     Ok((header, rows))
+}
+
+fn text_rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>, Error> {
+    let mut rows = vec![Vec::with_capacity(batch.num_columns()); batch.num_rows()];
+    for column in 0..batch.num_columns() {
+        for (row, text) in rows.iter_mut().zip(texts(batch, column)?) {
+            row.push(text);
+        }
+    }
+    Ok(rows)
 }

@@ -1,21 +1,25 @@
 //! One tenant's tables, and how rows move into them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow::array::{
     ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, RecordBatch,
     StringArray, UInt32Array,
 };
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, TimestampMicrosecondType};
-use deltalake::kernel::{DataType as DeltaType, PrimitiveType, StructField};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimestampMicrosecondType};
+use deltalake::kernel::{Add, DataType as DeltaType, PrimitiveType, StructField};
 use signal::model::{Asset, Signal};
-use signal::{AssetId, Flag, TenantId, day_of};
+use signal::{AssetId, Flag, TenantId};
 use tokio::sync::{Mutex as AsyncMutex, RwLock};
 
+use crate::calendar::partition_of;
+use crate::data_file::{DataFileWriter, now_us};
+use crate::rollup::Rollup;
+use crate::samples_file::{BATCH_ROWS, Row, batch_of, rows_of, settle};
 use crate::table::{Definition, Table};
 use crate::{Error, Shared};
 
@@ -66,6 +70,56 @@ impl View {
             events_lsn: self.events.as_ref().map_or(0, |table| table.lsn),
         }
     }
+}
+
+/// The two tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Samples,
+    Events,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 2] = [Kind::Samples, Kind::Events];
+
+    pub(crate) fn of(self, view: &View) -> Option<&Table> {
+        match self {
+            Kind::Samples => view.samples.as_ref(),
+            Kind::Events => view.events.as_ref(),
+        }
+    }
+
+    /// Of the table and of its folder.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Samples => "samples",
+            Kind::Events => "events",
+        }
+    }
+}
+
+/// Where the files of a table lie.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) table: PathBuf,
+    /// Only samples have roll-ups.
+    pub(crate) rollups: Option<PathBuf>,
+}
+
+impl Place {
+    /// Where the roll-up of a data file is, or would be.
+    pub(crate) fn rollup_of(&self, path: &str) -> Option<PathBuf> {
+        let name = path.rsplit('/').next()?;
+        Some(self.rollups.as_ref()?.join(name).with_extension("roll"))
+    }
+}
+
+/// Files that wait for their commit.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) n_rows: usize,
+    pub(crate) adds: Vec<Add>,
+    pub(crate) mixed_days: BTreeSet<i32>,
 }
 
 /// The plant model as queries see it, at one version.
@@ -133,51 +187,101 @@ impl Tenant {
         Ok(view)
     }
 
-    pub(crate) async fn set_view(&self, view: View) {
-        *self.view.write().await = Some(view);
-    }
-
     pub(crate) async fn committed(&self) -> Result<Committed, Error> {
         Ok(self.view().await?.committed())
     }
 
     pub(crate) async fn flush(&self) -> Result<Option<Flushed>, Error> {
         let _alone = self.writing.lock().await;
-        let mut view = self.view().await?;
         let Some(sealed) = self.shared.buffer.seal(self.id) else { return Ok(None) };
-        let committed = view.committed();
+        let last_lsn = sealed.last_lsn;
         let mut rows = 0;
-
-        let (samples, mixed) = self
-            .on_cpu(move || {
-                let samples = newer_than(sealed.samples, committed.samples_lsn)?;
-                let mixed = mixed_days(&samples);
-                Ok((sorted_samples(&samples)?, mixed))
-            })
-            .await?;
-        if let Some(samples) = samples {
-            rows += samples.num_rows();
-            // Before the commit: a day too many costs a little time, one too few would double a row.
-            view.mixed_days = Arc::new(self.add_mixed_days(&view.mixed_days, mixed)?);
-            let table = match view.samples.take() {
-                Some(table) => table,
-                None => Table::create(&self.dir.join("samples"), samples_definition()).await?,
-            };
-            view.samples = Some(table.append(&[samples], sealed.last_lsn).await?);
+        for (kind, batches) in [(Kind::Samples, sealed.samples), (Kind::Events, sealed.events)] {
+            let written = self.write(kind, batches).await?;
+            rows += written.n_rows;
+            self.commit(kind, written, last_lsn).await?;
         }
-        let events = newer_than(sealed.events, committed.events_lsn)?;
-        if let Some(events) = sorted_events(&events)? {
-            rows += events.num_rows();
-            let table = match view.events.take() {
-                Some(table) => table,
-                None => Table::create(&self.dir.join("events"), events_definition()).await?,
-            };
-            view.events = Some(table.append(&[events], sealed.last_lsn).await?);
-        }
-        self.set_view(view).await;
-        self.shared.buffer.release(self.id, sealed.last_lsn);
+        self.shared.buffer.release(self.id, last_lsn);
         *self.last_flush_us.lock().unwrap_or_else(PoisonError::into_inner) = Some(now_us());
-        Ok(Some(Flushed { rows, last_lsn: sealed.last_lsn }))
+        Ok(Some(Flushed { rows, last_lsn }))
+    }
+
+    /// Writes what the table does not hold yet to files that are not part of it yet.
+    pub(crate) async fn write(
+        &self,
+        kind: Kind,
+        batches: Vec<RecordBatch>,
+    ) -> Result<Written, Error> {
+        let view = self.view().await?;
+        let place = self.place(kind);
+        let doing = format!("write files of the table {}", kind.name());
+        self.on_cpu(move || {
+            let lsn = kind.of(&view).map_or(0, |table| table.lsn);
+            let batches = newer_than(batches, lsn)?;
+            let written = match kind {
+                Kind::Samples => write_samples(&place, &view, &batches),
+                Kind::Events => write_events(&place, &batches),
+            };
+            written.map_err(|error| Error::table(doing, error))
+        })
+        .await
+    }
+
+    /// Makes written files part of the table, together with the log position.
+    pub(crate) async fn commit(&self, kind: Kind, written: Written, lsn: u64) -> Result<(), Error> {
+        if written.adds.is_empty() {
+            return Ok(());
+        }
+        let mut view = self.view().await?;
+        // Before the commit: a day too many costs a little time, one too few would double a row.
+        view.mixed_days = Arc::new(self.add_mixed_days(&view.mixed_days, written.mixed_days)?);
+        let committed = match kind.of(&view) {
+            Some(table) => table.append(written.adds, lsn).await,
+            None => self.create_and_append(kind, written.adds, lsn).await,
+        };
+        self.settle_commit(kind, view, committed).await
+    }
+
+    async fn create_and_append(
+        &self,
+        kind: Kind,
+        adds: Vec<Add>,
+        lsn: u64,
+    ) -> Result<Table, Error> {
+        let definition = match kind {
+            Kind::Samples => samples_definition(),
+            Kind::Events => events_definition(),
+        };
+        Table::create(&self.dir.join(kind.name()), definition).await?.append(adds, lsn).await
+    }
+
+    /// Shows the table after a commit. After a failed one nobody knows what is on the disk, so it is read again.
+    pub(crate) async fn settle_commit(
+        &self,
+        kind: Kind,
+        mut view: View,
+        committed: Result<Table, Error>,
+    ) -> Result<(), Error> {
+        match committed {
+            Ok(table) => {
+                match kind {
+                    Kind::Samples => view.samples = Some(table),
+                    Kind::Events => view.events = Some(table),
+                }
+                *self.view.write().await = Some(view);
+                Ok(())
+            }
+            Err(error) => {
+                *self.view.write().await = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// Where the files of a table lie.
+    pub(crate) fn place(&self, kind: Kind) -> Place {
+        let rollups = (kind == Kind::Samples).then(|| self.dir.join("rollup"));
+        Place { table: self.dir.join(kind.name()), rollups }
     }
 
     /// Runs something heavy where it holds up nobody.
@@ -198,11 +302,8 @@ impl Tenant {
             last_flush_us: *self.last_flush_us.lock().unwrap_or_else(PoisonError::into_inner),
             ..Stats::default()
         };
-        for file in [view.samples, view.events]
-            .into_iter()
-            .flatten()
-            .filter_map(|table| table.files().ok())
-            .flatten()
+        for file in
+            [&view.samples, &view.events].into_iter().flatten().flat_map(|table| table.files.iter())
         {
             stats.rows += file.rows as u64;
             stats.files += 1;
@@ -296,49 +397,79 @@ pub(crate) fn rows_after(batch: &RecordBatch, lsn: u64) -> Result<RecordBatch, E
 
 /// Days of samples that the cleaning step called late or replaced: there may be another row of the same time.
 pub(crate) fn mixed_days(batches: &[RecordBatch]) -> BTreeSet<i32> {
-    let marks = Flag::Late as i32 | Flag::Replaced as i32;
-    let mut days = BTreeSet::new();
-    for batch in batches {
-        let times_us = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
-        let qualities = batch.column(3).as_primitive::<Int32Type>().values();
-        for (time_us, quality) in times_us.iter().zip(qualities) {
-            if quality & marks != 0 {
-                days.insert(day_of(*time_us));
-            }
-        }
+    let rows = batches.iter().flat_map(rows_of);
+    rows.filter(may_replace).map(|row| partition_of(row.time_us)).collect()
+}
+
+/// Whether the cleaning step saw a row of the same or a later time before this one.
+pub(crate) fn may_replace(row: &Row) -> bool {
+    row.quality & (Flag::Late as i32 | Flag::Replaced as i32) != 0
+}
+
+fn write_samples(place: &Place, view: &View, batches: &[RecordBatch]) -> io::Result<Written> {
+    let mut rows: Vec<Row> = batches.iter().flat_map(rows_of).collect();
+    let n_rows = rows.len();
+    settle(&mut rows);
+    let mut by_day: BTreeMap<i32, Vec<Row>> = BTreeMap::new();
+    for row in rows {
+        by_day.entry(partition_of(row.time_us)).or_default().push(row);
     }
-    days
+    let mut written = Written { n_rows, ..Written::default() };
+    for (day, rows) in by_day {
+        if is_doubled(place, view, day, &rows) {
+            written.mixed_days.insert(day);
+        }
+        let schema = wal::samples_schema();
+        let mut file = DataFileWriter::create(&place.table, place.rollups.as_deref(), day, schema)?;
+        for rows in rows.chunks(BATCH_ROWS) {
+            file.write(&batch_of(rows))?;
+        }
+        written.adds.push(file.finish()?);
+    }
+    Ok(written)
 }
 
-/// One batch sorted by day, signal and time, with the day as last column.
-fn sorted_samples(batches: &[RecordBatch]) -> Result<Option<RecordBatch>, Error> {
-    let Some(first) = batches.first() else { return Ok(None) };
-    let all = concat_batches(&first.schema(), batches)
-        .map_err(|error| Error::table("join samples", error))?;
-    let signals = all.column(0).as_primitive::<Int32Type>().values();
-    let times_us = all.column(1).as_primitive::<TimestampMicrosecondType>().values();
-    let mut order: Vec<u32> = (0..all.num_rows() as u32).collect();
-    order.sort_unstable_by_key(|row| {
-        let row = *row as usize;
-        (day_of(times_us[row]), signals[row], times_us[row], row)
-    });
-    sorted(&all, order).map(Some)
+/// Whether a day's files may hold a row at the place of one of `rows` (sorted).
+fn is_doubled(place: &Place, view: &View, day: i32, rows: &[Row]) -> bool {
+    let late: Vec<&Row> = rows.iter().filter(|row| may_replace(row)).collect();
+    let (Some(table), false) = (&view.samples, late.is_empty()) else { return false };
+    let mut files = table.files.iter().filter(|file| file.day == day);
+    files.any(|file| {
+        let rollup = place.rollup_of(&file.path).map(|path| Rollup::open(&path));
+        // Without a roll-up it could.
+        let Some(Ok(rollup)) = rollup else { return true };
+        late.iter().any(|row| {
+            rollup
+                .entry(row.signal)
+                .is_some_and(|entry| (entry.first_us..=entry.last.time_us).contains(&row.time_us))
+        })
+    })
 }
 
-fn sorted_events(batches: &[RecordBatch]) -> Result<Option<RecordBatch>, Error> {
+fn write_events(place: &Place, batches: &[RecordBatch]) -> io::Result<Written> {
+    let mut written = Written::default();
+    let Some(all) = sorted_events(batches)? else { return Ok(written) };
+    written.n_rows = all.num_rows();
+    let times_us = all.column(0).as_primitive::<TimestampMicrosecondType>().values();
+    let mut start = 0;
+    for of_day in times_us.chunk_by(|a, b| partition_of(*a) == partition_of(*b)) {
+        let day = partition_of(of_day[0]);
+        let mut file = DataFileWriter::create(&place.table, None, day, all.schema())?;
+        file.write(&all.slice(start, of_day.len()))?;
+        written.adds.push(file.finish()?);
+        start += of_day.len();
+    }
+    Ok(written)
+}
+
+/// One batch in the order of time; none when there is no row.
+pub(crate) fn sorted_events(batches: &[RecordBatch]) -> io::Result<Option<RecordBatch>> {
     let Some(first) = batches.first() else { return Ok(None) };
-    let all = concat_batches(&first.schema(), batches)
-        .map_err(|error| Error::table("join events", error))?;
+    let all = concat_batches(&first.schema(), batches).map_err(io::Error::other)?;
     let times_us = all.column(0).as_primitive::<TimestampMicrosecondType>().values();
     let mut order: Vec<u32> = (0..all.num_rows() as u32).collect();
     order.sort_by_key(|row| times_us[*row as usize]);
-    sorted(&all, order).map(Some)
-}
-
-fn sorted(batch: &RecordBatch, order: Vec<u32>) -> Result<RecordBatch, Error> {
-    let sorted = take_record_batch(batch, &UInt32Array::from(order))
-        .map_err(|error| Error::table("sort rows", error))?;
-    with_day(&sorted)
+    take_record_batch(&all, &UInt32Array::from(order)).map(Some).map_err(io::Error::other)
 }
 
 /// Adds the partition column.
@@ -347,12 +478,12 @@ pub(crate) fn with_day(batch: &RecordBatch) -> Result<RecordBatch, Error> {
         .column_by_name("time")
         .expect("both tables have a time")
         .as_primitive::<TimestampMicrosecondType>();
-    let days = Date32Array::from_iter_values(times.values().iter().map(|time_us| day_of(*time_us)));
+    let days = times.values().iter().map(|time_us| partition_of(*time_us));
     let mut fields: Vec<Field> =
         batch.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
     fields.push(Field::new("day", DataType::Date32, false));
     let mut columns = batch.columns().to_vec();
-    columns.push(Arc::new(days));
+    columns.push(Arc::new(Date32Array::from_iter_values(days)));
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
         .map_err(|error| Error::table("add the day to rows", error))
 }
@@ -395,8 +526,11 @@ fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
 }
 
 fn signals_batch(assets: &[Arc<Asset>], signals: &[Arc<Signal>]) -> RecordBatch {
-    let paths: HashMap<AssetId, &str> = assets.iter().map(|asset| (asset.id, asset.path.as_str())).collect();
-    let path_of = |signal: &Arc<Signal>| signal.asset.and_then(|id| paths.get(&id)).copied().unwrap_or_default();
+    let paths: HashMap<AssetId, &str> =
+        assets.iter().map(|asset| (asset.id, asset.path.as_str())).collect();
+    let path_of = |signal: &Arc<Signal>| {
+        signal.asset.and_then(|id| paths.get(&id)).copied().unwrap_or_default()
+    };
     let kind_of = |signal: &Arc<Signal>| {
         serde_json::to_value(signal.spec.kind)
             .ok()
@@ -415,10 +549,7 @@ fn signals_batch(assets: &[Arc<Asset>], signals: &[Arc<Signal>]) -> RecordBatch 
                 signals.iter().map(|signal| signal.asset.map(|id| id.0 as i32)),
             )),
         ),
-        (
-            "asset_path",
-            Arc::new(StringArray::from_iter_values(signals.iter().map(|signal| path_of(&signal)))),
-        ),
+        ("asset_path", Arc::new(StringArray::from_iter_values(signals.iter().map(path_of)))),
         ("name", texts(signals.iter().map(|signal| signal.name.as_str()))),
         ("path", texts(signals.iter().map(|signal| signal.path.as_str()))),
         ("kind", Arc::new(StringArray::from_iter_values(signals.iter().map(kind_of)))),
@@ -466,8 +597,4 @@ fn assets_batch(assets: &[Arc<Asset>]) -> RecordBatch {
         columns.into_iter().map(|(name, column)| (name, column, true)),
     )
     .expect("all columns have one value per asset")
-}
-
-pub(crate) fn now_us() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as i64)
 }

@@ -1,17 +1,19 @@
 //! The shape of signals over time, small enough to draw: minimum, maximum, first and last per pixel column.
 //!
 //! This is M4 aggregation (Jugel et al. (2014), "M4: A visualization-oriented time series data aggregation"):
-//! a line drawn from it covers the same pixels as one drawn from every sample.
+//! a line drawn from it covers the same pixels as one drawn from every sample. Buckets of a minute and more are
+//! multiples of a minute or an hour since 1970, so that roll-ups answer for all but the ends of the range.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use signal::{Quality, SignalId, TimeRange};
+use signal::{HOUR_US, MINUTE_US, Quality, SignalId, TimeRange};
 
-use crate::read::{doubles, in_range, in_signals, longs};
+use crate::Error;
+use crate::rollup::{Bucket, Level, Trust};
+use crate::samples_file::Row;
+use crate::scan::{Day, Folded, Moment, Room, each, ids};
 use crate::tenant::Tenant;
-use crate::{Error, query};
 
 /// So many samples per pixel column are sent as they are.
 const RAW_PER_PIXEL: usize = 3;
@@ -36,7 +38,7 @@ pub struct Trend {
 pub struct Series {
     /// The signal.
     pub signal: SignalId,
-    /// Start of the bucket, or the time of the sample.
+    /// Start of the bucket within the range, or the time of the sample.
     pub time_us: Vec<i64>,
     /// Smallest value; of the good and uncertain ones, unless all are bad. NaN when none is a number.
     pub min: Vec<f64>,
@@ -63,132 +65,133 @@ pub(crate) async fn trend(
     width_px: u32,
 ) -> Result<Trend, Error> {
     let width_px = width_px.clamp(1, MAX_WIDTH_PX);
-    if signals.is_empty() || range.len_us() == 0 {
-        let series =
-            signals.iter().map(|signal| Series { signal: *signal, ..Series::default() }).collect();
-        return Ok(Trend { range, bucket_us: 0, raw: true, series });
-    }
     let most = RAW_PER_PIXEL * width_px as usize * signals.len();
-    if let Some(series) = raw(tenant, signals, range, most).await? {
-        return Ok(Trend { range, bucket_us: 0, raw: true, series });
+    let days = Moment::of(tenant).await?.days(tenant, &ids(signals), range);
+    let (bucket_us, level) = grid(range, width_px);
+    if level.is_some() {
+        let buckets = fold(tenant, days.clone(), bucket_us, level).await?;
+        // Many days of a slow signal are few samples.
+        if buckets.values().map(|bucket| bucket.count).sum::<u64>() > most as u64 {
+            return Ok(Trend {
+                range,
+                bucket_us,
+                raw: false,
+                series: series(signals, range, bucket_us, &buckets),
+            });
+        }
     }
-    let bucket_us = (range.len_us() / i64::from(width_px)).max(1);
-    let series = buckets(tenant, signals, range, bucket_us).await?;
-    Ok(Trend { range, bucket_us, raw: false, series })
+    if let Some(rows) = few_rows(tenant, days.clone(), most).await? {
+        return Ok(Trend { range, bucket_us: 0, raw: true, series: raw_series(signals, &rows) });
+    }
+    let buckets = fold(tenant, days, bucket_us, None).await?;
+    Ok(Trend { range, bucket_us, raw: false, series: series(signals, range, bucket_us, &buckets) })
 }
 
-/// Every sample, if there are at most `most`.
-async fn raw(
-    tenant: &Arc<Tenant>,
-    signals: &[SignalId],
-    range: TimeRange,
-    most: usize,
-) -> Result<Option<Vec<Series>>, Error> {
-    let query = format!(
-        "SELECT signal, time, value, quality FROM samples WHERE {} AND {} LIMIT {}",
-        in_signals(signals),
-        in_range(range),
-        most + 1
-    );
-    let batches = query::ours(tenant, query).await?;
-    if batches.iter().map(RecordBatch::num_rows).sum::<usize>() > most {
+/// Width of the buckets, and the roll-up that serves them.
+fn grid(range: TimeRange, width_px: u32) -> (i64, Option<Level>) {
+    let bucket_us = (range.len_us() / i64::from(width_px)).max(1);
+    let level = match bucket_us {
+        ..MINUTE_US => return (bucket_us, None),
+        MINUTE_US..HOUR_US => Level::Minute,
+        _ => Level::Hour,
+    };
+    let width_us = level.width_us();
+    ((bucket_us + width_us / 2) / width_us * width_us, Some(level))
+}
+
+async fn fold(
+    tenant: &Tenant,
+    days: Vec<Day>,
+    bucket_us: i64,
+    level: Option<Level>,
+) -> Result<BTreeMap<(i32, i64), Bucket>, Error> {
+    let parts = each(tenant, days, move |day| day.fold(bucket_us, level)).await?;
+    Ok(Folded::join(parts))
+}
+
+/// Every sample by signal and time, if there are at most `most`.
+async fn few_rows(tenant: &Tenant, days: Vec<Day>, most: usize) -> Result<Option<Vec<Row>>, Error> {
+    let room = Arc::new(Room::new(most));
+    let shared = room.clone();
+    let parts =
+        each(
+            tenant,
+            days,
+            move |day| {
+                if shared.is_exceeded() { Ok(Vec::new()) } else { day.rows(&shared) }
+            },
+        )
+        .await?;
+    if room.is_exceeded() {
         return Ok(None);
     }
-    let mut rows: Vec<(i64, i64, f64, u32)> = Vec::new();
-    for batch in &batches {
-        let (ids, times_us) = (longs(batch, 0)?, longs(batch, 1)?);
-        let (values, qualities) = (doubles(batch, 2)?, longs(batch, 3)?);
-        for row in 0..batch.num_rows() {
-            rows.push((ids[row], times_us[row], values[row], qualities[row] as u32));
-        }
-    }
-    rows.sort_by_key(|row| (row.0, row.1));
-    let mut by_signal = empty(signals);
-    for (id, time_us, value, quality) in rows {
-        if let Some(series) = by_signal.get_mut(&SignalId(id as u32)) {
-            let bad = Quality(quality).is_bad();
-            series.push(time_us, [value; 5], 1, u32::from(bad), quality);
-        }
-    }
-    Ok(Some(in_order(signals, by_signal)))
+    let mut rows: Vec<Row> = parts.into_iter().flatten().collect();
+    rows.sort_by_key(Row::place);
+    Ok(Some(rows))
 }
 
-async fn buckets(
-    tenant: &Arc<Tenant>,
+fn series(
     signals: &[SignalId],
     range: TimeRange,
     bucket_us: i64,
-) -> Result<Vec<Series>, Error> {
-    let start_us = range.start_us;
-    // Severity bad is the topmost bit: as a signed number it is negative.
-    let query = format!(
-        "SELECT signal, bucket, \
-           coalesce(min(value) FILTER (WHERE ok), min(value)), coalesce(max(value) FILTER (WHERE ok), max(value)), \
-           coalesce(first_value(value ORDER BY time) FILTER (WHERE ok), first_value(value ORDER BY time)), \
-           coalesce(last_value(value ORDER BY time) FILTER (WHERE ok), last_value(value ORDER BY time)), \
-           coalesce(avg(value) FILTER (WHERE ok), avg(value)), \
-           count(*), count(*) FILTER (WHERE quality < 0), min(quality), max(quality) \
-         FROM (SELECT signal, time, value, quality, quality >= 0 AND NOT isnan(value) AS ok, \
-                 (arrow_cast(time, 'Int64') - {start_us}) / {bucket_us} AS bucket \
-               FROM samples WHERE {} AND {}) \
-         GROUP BY signal, bucket ORDER BY signal, bucket",
-        in_signals(signals),
-        in_range(range)
-    );
-    let mut by_signal = empty(signals);
-    for batch in query::ours(tenant, query).await? {
-        let (ids, numbers) = (longs(&batch, 0)?, longs(&batch, 1)?);
-        let mut shape = Vec::with_capacity(5);
-        for column in 2..7 {
-            shape.push(doubles(&batch, column)?);
+    buckets: &BTreeMap<(i32, i64), Bucket>,
+) -> Vec<Series> {
+    let series_of = |signal: &SignalId| {
+        let id = signal.0 as i32;
+        let mut series = Series { signal: *signal, ..Series::default() };
+        for ((_, number), bucket) in buckets.range((id, i64::MIN)..=(id, i64::MAX)) {
+            series.push((number * bucket_us).max(range.start_us), bucket);
         }
-        let (counts, bads) = (longs(&batch, 7)?, longs(&batch, 8)?);
-        let (lowest, highest) = (longs(&batch, 9)?, longs(&batch, 10)?);
-        for row in 0..batch.num_rows() {
-            let Some(series) = by_signal.get_mut(&SignalId(ids[row] as u32)) else { continue };
-            let worst = if lowest[row] < 0 { lowest[row] as u32 } else { highest[row] as u32 };
-            let values =
-                [shape[0][row], shape[1][row], shape[2][row], shape[3][row], shape[4][row]];
-            series.push(
-                start_us + numbers[row] * bucket_us,
-                values,
-                counts[row] as u32,
-                bads[row] as u32,
-                worst,
-            );
-        }
-    }
-    Ok(in_order(signals, by_signal))
+        series
+    };
+    signals.iter().map(series_of).collect()
 }
 
-fn empty(signals: &[SignalId]) -> BTreeMap<SignalId, Series> {
-    signals
-        .iter()
-        .map(|signal| (*signal, Series { signal: *signal, ..Series::default() }))
-        .collect()
-}
-
-fn in_order(signals: &[SignalId], mut by_signal: BTreeMap<SignalId, Series>) -> Vec<Series> {
-    signals.iter().filter_map(|signal| by_signal.remove(signal)).collect()
+fn raw_series(signals: &[SignalId], rows: &[Row]) -> Vec<Series> {
+    let series_of = |signal: &SignalId| {
+        let id = signal.0 as i32;
+        let mut series = Series { signal: *signal, ..Series::default() };
+        let start = rows.partition_point(|row| row.signal < id);
+        for row in rows[start..].iter().take_while(|row| row.signal == id) {
+            let mut bucket = Bucket::default();
+            bucket.add(row.time_us, row.value, Quality(row.quality as u32));
+            series.push(row.time_us, &bucket);
+        }
+        series
+    };
+    signals.iter().map(series_of).collect()
 }
 
 impl Series {
-    fn push(
-        &mut self,
-        time_us: i64,
-        [min, max, first, last, mean]: [f64; 5],
-        count: u32,
-        bad: u32,
-        quality: u32,
-    ) {
+    fn push(&mut self, time_us: i64, bucket: &Bucket) {
+        let value = |value: f64| if bucket.trust == Trust::None { f64::NAN } else { value };
+        let count = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         self.time_us.push(time_us);
-        self.min.push(min);
-        self.max.push(max);
-        self.first.push(first);
-        self.last.push(last);
-        self.mean.push(mean);
-        self.count.push(count);
-        self.bad.push(bad);
-        self.quality.push(quality);
+        self.min.push(value(bucket.min));
+        self.max.push(value(bucket.max));
+        self.first.push(value(bucket.first));
+        self.last.push(value(bucket.last));
+        self.mean.push(bucket.mean());
+        self.count.push(count(bucket.count));
+        self.bad.push(count(bucket.bad));
+        self.quality.push(bucket.worst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_of_a_minute_and_more_fit_the_roll_ups() {
+        let check = |len_us, expected| {
+            assert_eq!(grid(TimeRange { start_us: 7, end_us: 7 + len_us }, 100), expected);
+        };
+        check(50, (1, None));
+        check(100 * MINUTE_US - 1, (MINUTE_US - 1, None));
+        check(100 * MINUTE_US, (MINUTE_US, Some(Level::Minute)));
+        check(250 * MINUTE_US, (3 * MINUTE_US, Some(Level::Minute)));
+        check(100 * HOUR_US + 5, (HOUR_US, Some(Level::Hour)));
+        check(1000 * HOUR_US, (10 * HOUR_US, Some(Level::Hour)));
     }
 }

@@ -220,7 +220,8 @@ async fn a_trend_keeps_every_extreme() {
     let range = TimeRange { start_us: T0, end_us: T0 + 20_000 * 1_000_000 };
     let trend = house.lake.trend(ONE, &[SignalId(3)], range, 100).await.unwrap();
     let series = &trend.series[0];
-    assert!(!trend.raw && series.time_us.len() == 100, "{} buckets", series.time_us.len());
+    // 200 s per pixel column; the next whole number of minutes is 3.
+    assert_eq!((trend.raw, trend.bucket_us, series.time_us.len()), (false, 180_000_000, 112));
     assert_eq!(
         series.max.iter().copied().fold(f64::MIN, f64::max),
         99.0,
@@ -228,8 +229,12 @@ async fn a_trend_keeps_every_extreme() {
     );
     assert_eq!(series.min.iter().copied().fold(f64::MAX, f64::min), -88.0);
     assert_eq!(series.count.iter().sum::<u32>(), 20_000);
-    assert_eq!((series.bad.iter().sum::<u32>(), Quality(series.quality[75]).is_bad()), (1, true));
-    assert_eq!((series.first[0], series.last[99]), (samples[0].2, samples[19_999].2));
+    let worst: Vec<i64> = (0..112)
+        .filter(|idx| Quality(series.quality[*idx]).is_bad())
+        .map(|idx| series.time_us[idx])
+        .collect();
+    assert_eq!((series.bad.iter().sum::<u32>(), worst), (1, vec![T0 + 14_940_000_000]));
+    assert_eq!((series.first[0], series.last[111]), (samples[0].2, samples[19_999].2));
     let near = TimeRange { start_us: T0, end_us: T0 + 10 * 1_000_000 };
     let trend = house.lake.trend(ONE, &[SignalId(3), SignalId(4)], near, 1000).await.unwrap();
     assert!(trend.raw && trend.series[0].count.len() == 10 && trend.series[1].count.is_empty());
