@@ -174,7 +174,7 @@ impl Machine {
             },
             Input::Suppress => self.now.overlay = self.now.overlay.or(Some(Overlay::Suppressed)),
             Input::Unsuppress => {
-                self.now.overlay = from.overlay.filter(|overlay| *overlay != Overlay::Suppressed)
+                self.now.overlay = from.overlay.filter(|overlay| *overlay != Overlay::Suppressed);
             }
             Input::OutOfService => {
                 if from.overlay == Some(Overlay::OutOfService) {
@@ -421,7 +421,7 @@ mod tests {
                 match result {
                     Err(_) | Ok(None) => assert_eq!(before, after, "a refusal changes nothing"),
                     Ok(Some(transition)) => {
-                        assert_eq!(transition, Transition { from: before, to: after })
+                        assert_eq!(transition, Transition { from: before, to: after });
                     }
                 }
                 if let Input::Condition(holds) = input {

@@ -179,8 +179,10 @@ impl Decoder {
                     }
                 }
                 _ => {
-                    return Err(self
-                        .refusal("array", "values in an array need their times, as [time, value]"));
+                    return Err(self.refusal(
+                        "array",
+                        "values in an array need their times, as [time, value]",
+                    ));
                 }
             };
             if let Err(refusal) = result {

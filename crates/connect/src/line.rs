@@ -147,6 +147,7 @@ struct Decoder {
     version: u64,
 }
 
+#[derive(Clone, Copy)]
 enum Value<'a> {
     Number(f64),
     Text(&'a [u8]),

@@ -133,7 +133,7 @@ impl Broker {
                     connections.spawn(serve);
                 }
                 Ok((_, peer)) => {
-                    tracing::warn!(%peer, "connection refused, {MAX_CONNECTIONS} are open")
+                    tracing::warn!(%peer, "connection refused, {MAX_CONNECTIONS} are open");
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely: they come back when clients go.

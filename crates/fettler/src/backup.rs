@@ -43,7 +43,10 @@ pub(crate) async fn backup(config: &Config, args: &BackupArgs) -> anyhow::Result
 pub(crate) fn restore(config: &Config, args: &RestoreArgs) -> anyhow::Result<()> {
     let is_used = config.data_dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     if is_used {
-        bail!("{} is not empty; name another --data-dir or move it away", config.data_dir.display());
+        bail!(
+            "{} is not empty; name another --data-dir or move it away",
+            config.data_dir.display()
+        );
     }
     if !args.from.join("metastore.db").is_file() {
         bail!("{} is not a backup: it has no metastore.db", args.from.display());
@@ -58,7 +61,9 @@ fn copy_dir(from: &Path, to: &Path) -> anyhow::Result<()> {
     if !from.is_dir() {
         return Ok(());
     }
-    for entry in std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+    for entry in
+        std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?
+    {
         let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;
         let target = to.join(entry.file_name());
         if entry.file_name() == "LOCK" {
@@ -72,7 +77,9 @@ fn copy_dir(from: &Path, to: &Path) -> anyhow::Result<()> {
             Ok(()) => {}
             // Shortened or merged away while we looked; its rows are in the files that replaced it.
             Err(_) if !entry.path().exists() => {}
-            Err(error) => return Err(error.context(format!("cannot copy {}", entry.path().display()))),
+            Err(error) => {
+                return Err(error.context(format!("cannot copy {}", entry.path().display())));
+            }
         }
     }
     Ok(())

@@ -35,9 +35,11 @@ pub(crate) fn command(config: &Config) -> anyhow::Result<()> {
 }
 
 fn port(address: SocketAddr) -> anyhow::Result<String> {
-    TcpListener::bind(address)
-        .with_context(|| format!("{address} is taken; stop what listens there or choose another address"))?;
-    let reach = if address.ip().is_loopback() { "this machine only" } else { "reachable from the network" };
+    TcpListener::bind(address).with_context(|| {
+        format!("{address} is taken; stop what listens there or choose another address")
+    })?;
+    let reach =
+        if address.ip().is_loopback() { "this machine only" } else { "reachable from the network" };
     Ok(format!("{address} is free ({reach})"))
 }
 

@@ -203,12 +203,17 @@ impl Config {
     fn from_file(path: &Path) -> anyhow::Result<Config> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("cannot use the configuration {}", path.display()))
+        toml::from_str(&text)
+            .with_context(|| format!("cannot use the configuration {}", path.display()))
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        if !(self.detection.days_per_false_alarm > 0.0) {
-            bail!("detection.days_per_false_alarm must be above 0, it is {}", self.detection.days_per_false_alarm);
+        let days = self.detection.days_per_false_alarm;
+        if days.is_nan() || days <= 0.0 {
+            bail!(
+                "detection.days_per_false_alarm must be above 0, it is {}",
+                self.detection.days_per_false_alarm
+            );
         }
         if self.buffer.max_rows < self.buffer.flush_rows {
             bail!(

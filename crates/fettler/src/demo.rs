@@ -60,7 +60,10 @@ pub(crate) async fn command(mut config: Config, own_dir: bool, args: Args) -> an
     let started = std::time::Instant::now();
     let plant = tokio::spawn(plant::run(options, stop.clone(), move |progress| match progress {
         Progress::History { sent, total } if sent == total => {
-            print(&format!("  history   {total} samples sent over MQTT in {:.0} s\n", started.elapsed().as_secs_f64()));
+            print(&format!(
+                "  history   {total} samples sent over MQTT in {:.0} s\n",
+                started.elapsed().as_secs_f64()
+            ));
         }
         Progress::History { .. } => {}
         Progress::Live => {
@@ -100,7 +103,10 @@ fn begin_anew(dir: &PathBuf) -> anyhow::Result<()> {
     let is_used = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     if is_used {
         if !dir.join(MARKER).is_file() {
-            bail!("{} is in use and was not made by a demo; name another --data-dir", dir.display());
+            bail!(
+                "{} is in use and was not made by a demo; name another --data-dir",
+                dir.display()
+            );
         }
         // Refuses when another demo runs on it: its log is locked.
         let lock = dir.join("wal/LOCK");
@@ -112,7 +118,8 @@ fn begin_anew(dir: &PathBuf) -> anyhow::Result<()> {
         std::fs::remove_dir_all(dir).with_context(|| format!("cannot empty {}", dir.display()))?;
     }
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    std::fs::write(dir.join(MARKER), "").with_context(|| format!("cannot write into {}", dir.display()))
+    std::fs::write(dir.join(MARKER), "")
+        .with_context(|| format!("cannot write into {}", dir.display()))
 }
 
 /// What an engineer would click together on the Data page: topics are places, names tell the type.
@@ -132,7 +139,11 @@ async fn map_topics(running: &serve::Running) -> anyhow::Result<()> {
         .map(|(glob, kind)| (glob.to_owned(), kind.to_owned()))
         .to_vec(),
     };
-    running.metastore.create_mapping_rule(TenantId::FIRST, &rule).await.context("cannot map the plant's topics")?;
+    running
+        .metastore
+        .create_mapping_rule(TenantId::FIRST, &rule)
+        .await
+        .context("cannot map the plant's topics")?;
     running.house.ingest.reload_model().await?;
     Ok(())
 }

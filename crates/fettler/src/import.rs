@@ -96,11 +96,17 @@ fn agreed() -> anyhow::Result<bool> {
 }
 
 /// The mapping of a file: read, or guessed from its first rows.
-pub(crate) fn mapping_for(file: &Path, mapping: Option<&Path>, prefix: Option<&str>) -> anyhow::Result<Mapping> {
+pub(crate) fn mapping_for(
+    file: &Path,
+    mapping: Option<&Path>,
+    prefix: Option<&str>,
+) -> anyhow::Result<Mapping> {
     let mut mapping = match mapping {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            toml::from_str(&text).with_context(|| format!("cannot use the mapping {}", path.display()))?
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            toml::from_str(&text)
+                .with_context(|| format!("cannot use the mapping {}", path.display()))?
         }
         None => guess(file)?,
     };
@@ -112,23 +118,30 @@ pub(crate) fn mapping_for(file: &Path, mapping: Option<&Path>, prefix: Option<&s
 
 fn guess(file: &Path) -> anyhow::Result<Mapping> {
     let mut mapping = Mapping {
-        prefix: file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+        prefix: file
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default(),
         ..Mapping::default()
     };
     if !is_parquet(file) {
-        let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text =
+            std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let count = |wanted: u8| first.iter().filter(|byte| **byte == wanted).count();
-        let delimiter = [b',', b';', b'\t', b'|'].into_iter().max_by_key(|byte| count(*byte)).unwrap_or(b',');
+        let delimiter =
+            [b',', b';', b'\t', b'|'].into_iter().max_by_key(|byte| count(*byte)).unwrap_or(b',');
         mapping.delimiter = char::from(delimiter).to_string();
     }
     let table = open(file, &mapping)?;
     let header = table.header.clone();
     let rows: Vec<Vec<String>> = table.take(GUESS_ROWS).collect::<anyhow::Result<_>>()?;
-    let by_name = header.iter().position(|name| TIME_NAMES.contains(&name.trim().to_lowercase().as_str()));
+    let by_name =
+        header.iter().position(|name| TIME_NAMES.contains(&name.trim().to_lowercase().as_str()));
     let by_value = || {
         (0..header.len()).find(|idx| {
-            !rows.is_empty() && rows.iter().all(|row| row.get(*idx).is_some_and(|text| looks_like_time(text)))
+            !rows.is_empty()
+                && rows.iter().all(|row| row.get(*idx).is_some_and(|text| looks_like_time(text)))
         })
     };
     let Some(time) = by_name.or_else(by_value) else {
@@ -140,9 +153,13 @@ fn guess(file: &Path) -> anyhow::Result<Mapping> {
     };
     mapping.time = header[time].clone();
     mapping.decimal_comma = mapping.delimiter != ","
-        && rows.iter().flatten().any(|text| text.contains(',') && text.replace(',', ".").parse::<f64>().is_ok());
+        && rows
+            .iter()
+            .flatten()
+            .any(|text| text.contains(',') && text.replace(',', ".").parse::<f64>().is_ok());
     for (idx, name) in header.iter().enumerate().filter(|(idx, _)| *idx != time) {
-        let texts = rows.iter().filter_map(|row| row.get(idx)).filter(|text| !text.trim().is_empty());
+        let texts =
+            rows.iter().filter_map(|row| row.get(idx)).filter(|text| !text.trim().is_empty());
         if texts.clone().next().is_some() {
             mapping.columns.insert(name.clone(), name.trim().replace([' ', '/'], "_"));
         }
@@ -166,8 +183,11 @@ pub(crate) fn open(file: &Path, mapping: &Mapping) -> anyhow::Result<Table> {
     }
     let delimiter = mapping.delimiter.bytes().next().unwrap_or(b',');
     let handle = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(handle);
-    let header = reader.headers().with_context(|| format!("cannot read the header of {}", file.display()))?;
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(handle);
+    let header = reader
+        .headers()
+        .with_context(|| format!("cannot read the header of {}", file.display()))?;
     let header: Vec<String> = header.iter().map(str::to_owned).collect();
     let name = file.display().to_string();
     let rows = reader.into_records().map(move |record| {
@@ -199,8 +219,9 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(header: &[String], mapping: &Mapping) -> anyhow::Result<Plan> {
         let at = |name: &str| header.iter().position(|other| other == name);
-        let time = at(&mapping.time)
-            .with_context(|| format!("there is no column '{}' (columns: {})", mapping.time, header.join(", ")))?;
+        let time = at(&mapping.time).with_context(|| {
+            format!("there is no column '{}' (columns: {})", mapping.time, header.join(", "))
+        })?;
         let mut columns = Vec::new();
         for (name, signal) in &mapping.columns {
             let idx = at(name).with_context(|| format!("there is no column '{name}'"))?;
@@ -214,7 +235,10 @@ impl Plan {
         let time_us = connect::parse_time(row.get(self.time)?)?;
         let mut values = Vec::new();
         for (idx, signal) in &self.columns {
-            let Some(text) = row.get(*idx).map(|text| text.trim()).filter(|text| !text.is_empty()) else { continue };
+            let Some(text) = row.get(*idx).map(|text| text.trim()).filter(|text| !text.is_empty())
+            else {
+                continue;
+            };
             let text = if self.decimal_comma { text.replace(',', ".") } else { text.to_owned() };
             values.push((signal.as_str(), text));
         }
@@ -222,17 +246,26 @@ impl Plan {
     }
 }
 
-async fn import(file: &Path, mapping: &Mapping, url: &str, token: Option<&str>) -> anyhow::Result<()> {
+async fn import(
+    file: &Path,
+    mapping: &Mapping,
+    url: &str,
+    token: Option<&str>,
+) -> anyhow::Result<()> {
     let table = open(file, mapping)?;
     let plan = Plan::new(&table.header, mapping)?;
     let progress_file = PathBuf::from(format!("{}.fettler-import", file.display()));
-    let done: usize = std::fs::read_to_string(&progress_file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+    let done: usize = std::fs::read_to_string(&progress_file)
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0);
     if done > 0 {
         print(&format!("  goes on after row {done}\n"));
     }
     let bar = indicatif::ProgressBar::new_spinner();
     bar.set_style(
-        indicatif::ProgressStyle::with_template("  {spinner} {human_pos} rows, {per_sec}").expect("a valid template"),
+        indicatif::ProgressStyle::with_template("  {spinner} {human_pos} rows, {per_sec}")
+            .expect("a valid template"),
     );
     let http = reqwest::Client::new();
     let mut body = String::new();
@@ -252,7 +285,8 @@ async fn import(file: &Path, mapping: &Mapping, url: &str, token: Option<&str>) 
         }
         if n_rows % BATCH_ROWS == 0 {
             n_bad += send(&http, url, token, std::mem::take(&mut body)).await?;
-            std::fs::write(&progress_file, n_rows.to_string()).context("cannot note how far the import got")?;
+            std::fs::write(&progress_file, n_rows.to_string())
+                .context("cannot note how far the import got")?;
             bar.set_position(n_rows as u64);
         }
     }
@@ -261,7 +295,10 @@ async fn import(file: &Path, mapping: &Mapping, url: &str, token: Option<&str>) 
     let _ = std::fs::remove_file(&progress_file);
     print(&format!("  {} rows imported\n", n_rows - done - n_bad.min(n_rows - done)));
     if n_bad > 0 {
-        print(&format!("  {n_bad} rows could not be read, the first is row {}\n", first_bad.unwrap_or(0)));
+        print(&format!(
+            "  {n_bad} rows could not be read, the first is row {}\n",
+            first_bad.unwrap_or(0)
+        ));
     }
     Ok(())
 }
@@ -276,7 +313,9 @@ fn line(measurement: &str, (time_us, values): &(i64, Vec<(&str, String)>)) -> St
         match text.as_str() {
             "true" | "false" | "True" | "False" => line.push_str(text),
             number if number.parse::<f64>().is_ok_and(f64::is_finite) => line.push_str(number),
-            text => line.push_str(&format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))),
+            text => {
+                line.push_str(&format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")));
+            }
         }
     }
     if !line.is_empty() {
@@ -297,7 +336,12 @@ fn escape(text: &str, special: &[char]) -> String {
 }
 
 /// Returns how many lines were refused.
-async fn send(http: &reqwest::Client, url: &str, token: Option<&str>, body: String) -> anyhow::Result<usize> {
+async fn send(
+    http: &reqwest::Client,
+    url: &str,
+    token: Option<&str>,
+    body: String,
+) -> anyhow::Result<usize> {
     if body.is_empty() {
         return Ok(0);
     }
@@ -305,7 +349,10 @@ async fn send(http: &reqwest::Client, url: &str, token: Option<&str>, body: Stri
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
-    let answer = request.send().await.with_context(|| format!("cannot reach Fettler on {url}; is it running?"))?;
+    let answer = request
+        .send()
+        .await
+        .with_context(|| format!("cannot reach Fettler on {url}; is it running?"))?;
     let status = answer.status();
     let text = answer.text().await.unwrap_or_default();
     match status.as_u16() {
@@ -329,12 +376,19 @@ mod tests {
         std::fs::write(&file, "Zeit;Druck bar;Zustand\n2026-01-01 00:00:00;201,5;ok\nkaputt;1;ok\n2026-01-01 00:00:01;;ok\n")
             .expect("written");
         let mapping = mapping_for(&file, None, Some("hh/l1/p1")).expect("guessed");
-        assert_eq!((mapping.time.as_str(), mapping.delimiter.as_str(), mapping.decimal_comma), ("Zeit", ";", true));
+        assert_eq!(
+            (mapping.time.as_str(), mapping.delimiter.as_str(), mapping.decimal_comma),
+            ("Zeit", ";", true)
+        );
         let table = open(&file, &mapping).expect("opens");
         let plan = Plan::new(&table.header, &mapping).expect("fits");
         let rows: Vec<Vec<String>> = table.collect::<anyhow::Result<_>>().expect("readable");
-        let lines: Vec<Option<String>> = rows.iter().map(|row| plan.row(row).map(|row| line("hh/l1/p1", &row))).collect();
-        assert_eq!(lines[0].as_deref(), Some("hh/l1/p1 Druck_bar=201.5,Zustand=\"ok\" 1767225600000000\n"));
+        let lines: Vec<Option<String>> =
+            rows.iter().map(|row| plan.row(row).map(|row| line("hh/l1/p1", &row))).collect();
+        assert_eq!(
+            lines[0].as_deref(),
+            Some("hh/l1/p1 Druck_bar=201.5,Zustand=\"ok\" 1767225600000000\n")
+        );
         assert_eq!(lines[1], None);
         assert_eq!(lines[2].as_deref(), Some("hh/l1/p1 Zustand=\"ok\" 1767225601000000\n"));
     }

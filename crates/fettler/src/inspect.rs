@@ -11,15 +11,26 @@ use crate::serve::{log_dir, print};
 pub(crate) async fn command(config: &Config) -> anyhow::Result<()> {
     let dir = log_dir(&config.data_dir);
     let mut text = format!("log {}\n", dir.display());
-    for segment in wal::inspect(&dir).with_context(|| format!("cannot read the log in {}", dir.display()))? {
-        let lsns = segment.lsns.map_or_else(|| "empty".to_owned(), |(first, last)| format!("{first}–{last}"));
+    for segment in
+        wal::inspect(&dir).with_context(|| format!("cannot read the log in {}", dir.display()))?
+    {
+        let lsns = segment
+            .lsns
+            .map_or_else(|| "empty".to_owned(), |(first, last)| format!("{first}–{last}"));
         text.push_str(&format!(
             "  {}  {:>12} bytes  {:>8} entries  {:>10} rows  {lsns}\n",
             segment.name, segment.bytes, segment.frames, segment.rows
         ));
         for damage in segment.damage {
-            let what = if damage.at_end { "a write that was cut off, never acknowledged" } else { "damaged" };
-            text.push_str(&format!("    bytes {}–{}: {what}\n", damage.bytes.start, damage.bytes.end));
+            let what = if damage.at_end {
+                "a write that was cut off, never acknowledged"
+            } else {
+                "damaged"
+            };
+            text.push_str(&format!(
+                "    bytes {}–{}: {what}\n",
+                damage.bytes.start, damage.bytes.end
+            ));
         }
     }
     let lake_dir = config.data_dir.join("lake");

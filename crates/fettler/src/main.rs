@@ -40,7 +40,12 @@ struct Cli {
     #[arg(long, global = true)]
     mqtt_listen: Option<SocketAddr>,
     /// Log filter, such as info or debug,datafusion=warn.
-    #[arg(long, global = true, env = "FETTLER_LOG", default_value = "warn,fettler=info,server=info,ingest=info,jobs=info,lake=info,connect=info,metastore=info,wal=info")]
+    #[arg(
+        long,
+        global = true,
+        env = "FETTLER_LOG",
+        default_value = "warn,fettler=info,server=info,ingest=info,jobs=info,lake=info,connect=info,metastore=info,wal=info"
+    )]
     log: String,
     #[command(subcommand)]
     command: Option<Command>,
@@ -71,7 +76,9 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_new(&cli.log).context("cannot use --log")?)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_new(&cli.log).context("cannot use --log")?,
+        )
         .with_writer(std::io::stderr)
         .init();
     let mut config = Config::load(cli.config.as_deref())?;

@@ -27,7 +27,11 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    pub(crate) fn new(metastore: Metastore, tenant: TenantId, broker: BrokerHandle) -> anyhow::Result<Notifier> {
+    pub(crate) fn new(
+        metastore: Metastore,
+        tenant: TenantId,
+        broker: BrokerHandle,
+    ) -> anyhow::Result<Notifier> {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(10))
             .redirect(reqwest::redirect::Policy::none())
@@ -38,7 +42,11 @@ impl Notifier {
     }
 
     /// Publishes every alarm change to `fettler/alarms/<id>`, and calls who wants to be called when one rings.
-    pub(crate) async fn run(self, mut changes: broadcast::Receiver<AlarmChange>, stop: CancellationToken) {
+    pub(crate) async fn run(
+        self,
+        mut changes: broadcast::Receiver<AlarmChange>,
+        stop: CancellationToken,
+    ) {
         loop {
             let change = tokio::select! {
                 () = stop.cancelled() => return,
@@ -74,14 +82,20 @@ impl Notifier {
             }
             match notification.channel {
                 Channel::Mqtt => self.broker.publish(&notification.target, &body, false),
-                Channel::Webhook => self.call_in_background(notification.target, alarm.clone(), body.clone()),
+                Channel::Webhook => {
+                    self.call_in_background(notification.target, alarm.clone(), body.clone());
+                }
             }
         }
     }
 
     fn call_in_background(&self, url: String, alarm: Arc<Alarm>, body: Vec<u8>) {
         let Ok(permit) = self.calls.clone().try_acquire_owned() else {
-            tracing::error!(url, alarm = alarm.id, "webhook not called, {MAX_CALLS} are on their way");
+            tracing::error!(
+                url,
+                alarm = alarm.id,
+                "webhook not called, {MAX_CALLS} are on their way"
+            );
             return;
         };
         let notifier = self.clone();
@@ -91,7 +105,12 @@ impl Notifier {
                 match notifier.call(&url, body.clone()).await {
                     Ok(()) => return,
                     Err(error) if attempt + 1 == TRIES => {
-                        tracing::error!(url, alarm = alarm.id, error = format!("{error:#}"), "webhook not reached");
+                        tracing::error!(
+                            url,
+                            alarm = alarm.id,
+                            error = format!("{error:#}"),
+                            "webhook not reached"
+                        );
                     }
                     Err(_) => tokio::time::sleep(Duration::from_secs(1 << attempt)).await,
                 }

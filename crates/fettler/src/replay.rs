@@ -37,8 +37,10 @@ pub(crate) async fn command(config: &Config, args: Args) -> anyhow::Result<()> {
     for row in table {
         let row = row?;
         if let Some((time_us, values)) = plan.row(&row) {
-            let values: Vec<(String, String)> =
-                values.into_iter().map(|(name, text)| (format!("{}/{name}", mapping.prefix), text)).collect();
+            let values: Vec<(String, String)> = values
+                .into_iter()
+                .map(|(name, text)| (format!("{}/{name}", mapping.prefix), text))
+                .collect();
             rows.push((time_us, values));
         }
     }
@@ -83,11 +85,18 @@ async fn publish(
             first_us + shift_us + ((time_us - first_us) as f64 / speed) as i64
         };
         for (topic, text) in values {
-            let value = text.parse::<f64>().map_or_else(|_| serde_json::Value::from(text.as_str()), Into::into);
+            let value = text
+                .parse::<f64>()
+                .map_or_else(|_| serde_json::Value::from(text.as_str()), Into::into);
             let payload = serde_json::json!({"t": stamp_us, "v": value}).to_string();
-            client.publish(topic, QoS::AtLeastOnce, false, payload).await.context("the broker is gone")?;
+            client
+                .publish(topic, QoS::AtLeastOnce, false, payload)
+                .await
+                .context("the broker is gone")?;
         }
     }
     client.disconnect().await.context("the broker is gone")?;
-    pump.await.context("the publisher ended early")?.with_context(|| format!("cannot publish to {broker}"))
+    pump.await
+        .context("the publisher ended early")?
+        .with_context(|| format!("cannot publish to {broker}"))
 }

@@ -44,12 +44,14 @@ pub(crate) async fn command(config: &Config) -> anyhow::Result<()> {
 /// Opens everything; returns when it is ready.
 pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let dir = &config.data_dir;
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot make the data directory {}", dir.display()))?;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("cannot make the data directory {}", dir.display()))?;
     let stop = CancellationToken::new();
     let mut tasks = Vec::new();
 
     let (log, replay) = open_log(config)?;
-    let metastore = Metastore::open(&dir.join("metastore.db")).await.context("cannot open the metastore")?;
+    let metastore =
+        Metastore::open(&dir.join("metastore.db")).await.context("cannot open the metastore")?;
     let first_password = metastore.first_run().await.context("cannot make the first user")?;
     let buffer = Arc::new(wal::Buffer::default());
     let lake = Arc::new(lake::Lake::open(&dir.join("lake"), buffer.clone(), lake_options(config))?);
@@ -64,7 +66,9 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
         ingest.directory(),
     )
     .await
-    .with_context(|| format!("cannot listen for MQTT on {}; is another broker running?", config.mqtt.listen))?;
+    .with_context(|| {
+        format!("cannot listen for MQTT on {}; is another broker running?", config.mqtt.listen)
+    })?;
     let mqtt = broker.local_addr()?;
     let broker_handle = broker.handle();
     let mqtt_source = ingest.source("mqtt", "mqtt").await?;
@@ -79,10 +83,14 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
         lake: lake.clone(),
         buffer: buffer.clone(),
         metastore: metastore.clone(),
-        clients: Arc::new(move |source| (source == mqtt_source).then(|| counts.stats().clients as u32)),
+        clients: Arc::new(move |source| {
+            (source == mqtt_source).then(|| counts.stats().clients as u32)
+        }),
         test_notification: Arc::new(move |notification| {
             let notifier = notifier.clone();
-            Box::pin(async move { notifier.test(&notification).await.map_err(|error| format!("{error:#}")) })
+            Box::pin(async move {
+                notifier.test(&notification).await.map_err(|error| format!("{error:#}"))
+            })
         }),
     };
     let server = server::bind(server_options(config), state)
@@ -104,7 +112,10 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
 impl Running {
     /// Says where it is, on standard output.
     pub(crate) fn announce(&self) {
-        let mut text = format!("Fettler is ready\n  screens   http://{}\n  MQTT      {}\n", self.web, self.mqtt);
+        let mut text = format!(
+            "Fettler is ready\n  screens   http://{}\n  MQTT      {}\n",
+            self.web, self.mqtt
+        );
         if let Some(password) = &self.first_password {
             text.push_str(&format!("  user      admin\n  password  {password}   (shown only once; change it after logging in)\n"));
         }
@@ -135,14 +146,15 @@ pub(crate) fn print(text: &str) {
 
 /// Waits for Ctrl-C or SIGTERM.
 pub(crate) async fn until_stopped() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM will not stop Fettler cleanly");
-            let _ = tokio::signal::ctrl_c().await;
-            return;
-        }
-    };
+    let mut terminate =
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(terminate) => terminate,
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM will not stop Fettler cleanly");
+                let _ = tokio::signal::ctrl_c().await;
+                return;
+            }
+        };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
@@ -169,8 +181,12 @@ fn open_log(config: &Config) -> anyhow::Result<(wal::Log, wal::Replay)> {
     };
     let (log, replay) = wal::Log::open(&log_dir(&config.data_dir), options)?;
     for damage in replay.damage.iter().filter(|damage| !damage.at_end) {
-        tracing::error!(segment = damage.segment, from = damage.bytes.start, to = damage.bytes.end,
-            "part of the log cannot be read: check the disk; the rows around it are safe");
+        tracing::error!(
+            segment = damage.segment,
+            from = damage.bytes.start,
+            to = damage.bytes.end,
+            "part of the log cannot be read: check the disk; the rows around it are safe"
+        );
     }
     Ok((log, replay))
 }
@@ -184,7 +200,8 @@ async fn recover(
     config: &Config,
 ) -> anyhow::Result<ingest::Start> {
     let committed = lake.committed(TENANT).await.context("cannot open the tables")?;
-    log.skip_beyond(committed.samples_lsn.max(committed.events_lsn)).context("cannot continue the log")?;
+    log.skip_beyond(committed.samples_lsn.max(committed.events_lsn))
+        .context("cannot continue the log")?;
     let is_new = |lsn: u64, rows: &signal::Rows| {
         (!rows.samples.is_empty() && lsn > committed.samples_lsn)
             || (!rows.events.is_empty() && lsn > committed.events_lsn)
@@ -196,7 +213,11 @@ async fn recover(
         buffer.push(*lsn, rows, now_us);
     }
     if !replay.is_empty() {
-        tracing::info!(entries = replay.len(), rows = buffer.rows(TENANT), "read back from the log");
+        tracing::info!(
+            entries = replay.len(),
+            rows = buffer.rows(TENANT),
+            "read back from the log"
+        );
     }
     let last_values = lake.last_values(TENANT).await.context("cannot read the newest values")?;
     Ok(ingest::Start {
@@ -251,8 +272,13 @@ async fn broker_options(
         // Once per connection; the worker thread may wait that long.
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
-                let by_token = metastore.verify_token(&password).await.is_ok_and(|token| token.is_some());
-                by_token || metastore.verify_password(&user, &password).await.is_ok_and(|user| user.is_some())
+                let by_token =
+                    metastore.verify_token(&password).await.is_ok_and(|token| token.is_some());
+                by_token
+                    || metastore
+                        .verify_password(&user, &password)
+                        .await
+                        .is_ok_and(|user| user.is_some())
             })
         })
     };

@@ -27,10 +27,13 @@ pub(crate) struct Args {
 pub(crate) async fn command(config: &Config, args: Args) -> anyhow::Result<()> {
     let url = args.url.unwrap_or_else(|| format!("http://{}", config.web.listen));
     let Some(token) = args.token else {
-        bail!("a token is needed: make one under Settings in the browser ({url}) and set FETTLER_TOKEN");
+        bail!(
+            "a token is needed: make one under Settings in the browser ({url}) and set FETTLER_TOKEN"
+        );
     };
     let format = if args.csv { "csv" } else { "json" };
-    let body = serde_json::json!({"query": args.query, "format": format, "max_rows": args.max_rows});
+    let body =
+        serde_json::json!({"query": args.query, "format": format, "max_rows": args.max_rows});
     let answer = reqwest::Client::new()
         .post(format!("{url}/api/v1/sql"))
         .bearer_auth(token)
@@ -48,7 +51,8 @@ pub(crate) async fn command(config: &Config, args: Args) -> anyhow::Result<()> {
         print(&text);
         return Ok(());
     }
-    let answer: serde_json::Value = serde_json::from_str(&text).context("the answer is not JSON")?;
+    let answer: serde_json::Value =
+        serde_json::from_str(&text).context("the answer is not JSON")?;
     print(&table(&answer));
     Ok(())
 }
@@ -59,8 +63,10 @@ fn table(answer: &serde_json::Value) -> String {
     let columns = answer["columns"].as_array().unwrap_or(&empty);
     let rows = answer["rows"].as_array().unwrap_or(&empty);
     let names: Vec<String> = columns.iter().map(|column| text_of(&column["name"])).collect();
-    let cells: Vec<Vec<String>> =
-        rows.iter().map(|row| row.as_array().unwrap_or(&empty).iter().map(text_of).collect()).collect();
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.as_array().unwrap_or(&empty).iter().map(text_of).collect())
+        .collect();
     let widths: Vec<usize> = (0..names.len())
         .map(|idx| {
             let cells = cells.iter().filter_map(|row| row.get(idx));
@@ -79,7 +85,9 @@ fn table(answer: &serde_json::Value) -> String {
     };
     let is_number = |idx: usize| rows.first().is_some_and(|row| row[idx].is_number());
     line(&mut text, &names, &is_number);
-    line(&mut text, &widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>(), &|_| false);
+    line(&mut text, &widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>(), &|_| {
+        false
+    });
     for row in &cells {
         line(&mut text, row, &is_number);
     }

@@ -230,7 +230,7 @@ impl Book {
         let entry = Entry { machine: machine_of(&alarm), alarm };
         match self.by_id.get(&entry.alarm.id) {
             Some(&idx) if self.entries[idx].alarm.seq <= entry.alarm.seq => {
-                self.entries[idx] = entry
+                self.entries[idx] = entry;
             }
             Some(_) => {}
             None => {

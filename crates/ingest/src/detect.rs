@@ -84,11 +84,12 @@ pub(crate) enum Told<'a> {
         /// How.
         verdict: Verdict,
         /// Why.
-        words: Words,
+        words: Box<Words>,
     },
 }
 
 /// What a row changed.
+#[derive(Clone, Copy)]
 pub(crate) enum Verdict {
     /// Begin of an episode.
     Raise,
@@ -426,7 +427,7 @@ impl Detector {
     }
 
     fn episode(&self, time_us: i64, verdict: Verdict, words: Words) -> Told<'static> {
-        Told::Episode { asset: self.asset, time_us, verdict, words }
+        Told::Episode { asset: self.asset, time_us, verdict, words: Box::new(words) }
     }
 
     fn contributions(&self) -> Vec<Contribution> {

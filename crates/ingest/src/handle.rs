@@ -204,7 +204,7 @@ async fn recall(
         match serde_json::from_str(&text) {
             Ok(alarm) => ingest.restore_alarm(alarm),
             Err(error) => {
-                tracing::warn!(%error, "an alarm in the metastore cannot be read and is left out")
+                tracing::warn!(%error, "an alarm in the metastore cannot be read and is left out");
             }
         }
     }

@@ -103,7 +103,7 @@ impl Registrar {
                     }
                 }
                 Wanted::Address { source, .. } => {
-                    by_source.entry(*source).or_default().push(wanted)
+                    by_source.entry(*source).or_default().push(wanted);
                 }
             }
         }

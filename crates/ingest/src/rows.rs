@@ -138,11 +138,7 @@ impl Assembler {
             .columns
             .iter()
             .filter(|column| column.last_wall_us > wall_us.saturating_sub(SILENT_US));
-        match talking.map(|column| column.last_time_us).min() {
-            Some(time_us) => time_us,
-            // Nobody talks any more: what waits will not get better.
-            None => i64::MAX,
-        }
+        talking.map(|column| column.last_time_us).min().unwrap_or(i64::MAX)
     }
 }
 

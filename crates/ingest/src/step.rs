@@ -454,7 +454,7 @@ fn on_told(
                 asset,
                 time_us,
                 verdict,
-                words,
+                *words,
                 time_us < history_us,
             ));
         }

@@ -8,7 +8,9 @@ use crate::{House, Schedule};
 pub(crate) async fn when_due(house: &House, schedule: Schedule) {
     let is_many = house.buffer.rows(house.tenant) >= schedule.flush_rows;
     let is_old = house.buffer.oldest_us(house.tenant).is_some_and(|oldest_us| {
-        let now_us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as i64);
+        let now_us = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_micros() as i64);
         now_us - oldest_us >= schedule.flush_after.as_micros() as i64
     });
     if is_many || is_old {

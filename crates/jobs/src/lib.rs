@@ -59,7 +59,11 @@ pub async fn flush_all(house: &House) {
     flush::once(house).await;
 }
 
-async fn every<F: Future<Output = ()>>(period: Duration, stop: &CancellationToken, mut job: impl FnMut() -> F) {
+async fn every<F: Future<Output = ()>>(
+    period: Duration,
+    stop: &CancellationToken,
+    mut job: impl FnMut() -> F,
+) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -9,7 +9,9 @@ use crate::flush::chain;
 const KEEP_UNUSED: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) async fn once(house: &House, keep_days: u32) {
-    let now_us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as i64);
+    let now_us = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_micros() as i64);
     if keep_days > 0 {
         let before_us = now_us - i64::from(keep_days) * signal::DAY_US;
         report(house, "old days deleted", house.lake.retain(house.tenant, before_us).await);

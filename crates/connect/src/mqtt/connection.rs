@@ -200,7 +200,7 @@ impl Client {
     fn on_plain_event(&mut self, event: Event) {
         match event {
             Event::RequestSendPacket { packet, .. } => {
-                self.out.extend_from_slice(&packet.to_continuous_buffer())
+                self.out.extend_from_slice(&packet.to_continuous_buffer());
             }
             Event::NotifyPacketIdReleased(_) => self.in_flight = self.in_flight.saturating_sub(1),
             Event::RequestTimerReset { kind: TimerKind::PingreqRecv, duration_ms } => {
@@ -208,7 +208,7 @@ impl Client {
             }
             Event::RequestTimerCancel(TimerKind::PingreqRecv) => self.keep_alive = None,
             Event::NotifyError(error) => {
-                tracing::debug!(client = self.name, ?error, "protocol error")
+                tracing::debug!(client = self.name, ?error, "protocol error");
             }
             Event::RequestClose => {
                 self.end.get_or_insert(End::Broken);

@@ -374,7 +374,7 @@ impl Node {
 
     fn visit(&self, levels: &[&str], is_system: bool, on: &mut impl FnMut(&str, &Subscription)) {
         let mut all = |node: &Node| {
-            node.here.iter().for_each(|(client, subscription)| on(client, subscription))
+            node.here.iter().for_each(|(client, subscription)| on(client, subscription));
         };
         // MQTT 5 §4.7.2: a wildcard at the front does not match topics that begin with $.
         if !is_system && let Some(rest) = self.children.get("#") {
