@@ -154,13 +154,13 @@ impl Spindle {
         let [wear, off_line] =
             [Fault::BearingWear, Fault::Misalignment].map(|fault| severity.of(fault));
         let loud = 0.7 + 0.3 * turns;
-        let once = (0.12 + 0.62 * turns * turns) * (1.0 + 0.15 * self.tool.step(step_s, noise))
+        let once = (0.36 + 0.36 * turns * turns) * (1.0 + 0.15 * self.tool.step(step_s, noise))
             + 1.9 * off_line * loud;
-        let twice = (0.05 + 0.26 * turns * turns) * (1.0 + 0.14 * self.line.step(step_s, noise))
+        let twice = (0.13 + 0.17 * turns * turns) * (1.0 + 0.14 * self.line.step(step_s, noise))
             + 4.2 * off_line * loud;
         let race = (0.04 + 0.13 * turns) * (1.0 + 0.12 * self.race.step(step_s, noise))
             + 4.4 * wear * loud;
-        let rest = (0.25 + 0.2 * turns + 1.15 * cut) * (1.0 + 0.06 * self.chip.step(step_s, noise))
+        let rest = (0.25 + 0.2 * turns + 1.15 * cut) * (1.0 + 0.1 * self.chip.step(step_s, noise))
             + (5.9 * wear + 2.4 * off_line) * loud;
         [once, twice, race, rest]
             .map(|part| part * drive.on * (1.0 + 0.04 * noise.normal()).max(0.0))
