@@ -297,7 +297,8 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Random, any_rows};
+    use crate::sim::Random;
+    use crate::testing::any_rows;
     use proptest::prelude::*;
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

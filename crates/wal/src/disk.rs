@@ -1,8 +1,8 @@
-//! What the log asks of a disk: eight operations, so that tests can put a faulty one under it.
+//! What the log asks of a disk, so that tests can put a faulty one under it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// A folder of append-only files.
@@ -11,7 +11,8 @@ pub(crate) trait Disk: Send {
     fn list(&self) -> io::Result<Vec<String>>;
     /// The whole content of a file.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
-    /// Makes a file, durably, and makes it the one that is written.
+    /// Makes an empty file the one that is written. Its name is durable after [`sync_folder`](Self::sync_folder);
+    /// after an error the file that was written before still is.
     fn create(&mut self, name: &str) -> io::Result<()>;
     /// Makes an existing file the one that is written.
     fn reopen(&mut self, name: &str) -> io::Result<()>;
@@ -21,8 +22,10 @@ pub(crate) trait Disk: Send {
     fn sync(&mut self) -> io::Result<()>;
     /// Cuts the open file, durably.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
-    /// Deletes a file, durably.
+    /// Deletes a file; durable after [`sync_folder`](Self::sync_folder).
     fn remove(&mut self, name: &str) -> io::Result<()>;
+    /// Makes durable which files there are.
+    fn sync_folder(&mut self) -> io::Result<()>;
     /// Free and total bytes.
     fn space(&self) -> io::Result<(u64, u64)>;
 }
@@ -40,16 +43,15 @@ impl Folder {
     /// Opens or makes the folder and locks it.
     pub(crate) fn open(path: &Path) -> io::Result<Folder> {
         std::fs::create_dir_all(path)?;
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            File::open(parent)?.sync_all()?;
-        }
+        sync_parents(path)?;
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).open(path.join("LOCK"))?;
-        lock.try_lock().map_err(|_| {
-            io::Error::new(
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::Error::new(
                 io::ErrorKind::WouldBlock,
                 "another Fettler is running on this directory; stop it first",
-            )
+            ),
+            TryLockError::Error(error) => error,
         })?;
         Ok(Folder { path: path.to_owned(), handle: File::open(path)?, open: None, _lock: lock })
     }
@@ -57,6 +59,24 @@ impl Folder {
     fn file(&self) -> io::Result<&File> {
         self.open.as_ref().ok_or_else(|| io::Error::other("no segment is open"))
     }
+}
+
+/// Makes the names of a new folder and of the new folders above it durable, up to the mount point.
+fn sync_parents(path: &Path) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    let device = path.metadata()?.dev();
+    for parent in path.ancestors().skip(1) {
+        if parent.metadata()?.dev() != device {
+            return Ok(());
+        }
+        match File::open(parent) {
+            Ok(parent) => parent.sync_all()?,
+            // What we may not even list, we have not made.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl Disk for Folder {
@@ -79,8 +99,6 @@ impl Disk for Folder {
             .truncate(true)
             .write(true)
             .open(self.path.join(name))?;
-        file.sync_all()?;
-        self.handle.sync_all()?;
         self.open = Some(file);
         Ok(())
     }
@@ -104,7 +122,10 @@ impl Disk for Folder {
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
-        std::fs::remove_file(self.path.join(name))?;
+        std::fs::remove_file(self.path.join(name))
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
         self.handle.sync_all()
     }
 

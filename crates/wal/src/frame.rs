@@ -10,16 +10,20 @@
 //! All numbers are little-endian. Times are a base and `u32` steps where they fit, qualities are left out
 //! when all are good: 16 bytes for an ordinary sample.
 
+use std::ops::RangeInclusive;
+
 use signal::{
     AssetId, Event, EventKind, Quality, Rows, SampleColumns, SignalId, SourceId, TenantId,
 };
 
 pub(crate) const SEGMENT_MAGIC: &[u8; 8] = b"FTLWAL01";
 const FRAME_MAGIC: u32 = 0x4d52_4674; // "tFRM"
-pub(crate) const HEADER_BYTES: usize = 20;
+const HEADER_BYTES: usize = 20;
+/// Header and the fixed part of a payload.
+pub(crate) const MIN_FRAME_BYTES: usize = HEADER_BYTES + 19;
 const VERSION: u8 = 1;
 /// No frame is longer; a length beyond it is damage, not a frame.
-const MAX_PAYLOAD_BYTES: usize = 1 << 30;
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 1 << 30;
 const NONE: u32 = u32::MAX;
 
 /// Appends one frame to `out`.
@@ -110,8 +114,8 @@ pub(crate) struct Found {
     pub(crate) end: usize,
 }
 
-/// Reads the frame that begins at `at`; none when there is no whole, sound frame.
-pub(crate) fn decode(bytes: &[u8], at: usize) -> Option<Found> {
+/// Reads the frame that begins at `at`; none when there is no whole, sound frame with one of these positions.
+pub(crate) fn decode(bytes: &[u8], at: usize, lsns: &RangeInclusive<u64>) -> Option<Found> {
     let header = bytes.get(at..at + HEADER_BYTES)?;
     let number =
         |from: usize| u32::from_le_bytes(header[from..from + 4].try_into().expect("four bytes"));
@@ -119,7 +123,8 @@ pub(crate) fn decode(bytes: &[u8], at: usize) -> Option<Found> {
         return None;
     }
     let len = number(4) as usize;
-    if len > MAX_PAYLOAD_BYTES {
+    let lsn = u64::from_le_bytes(header[8..16].try_into().expect("eight bytes"));
+    if len > MAX_PAYLOAD_BYTES || !lsns.contains(&lsn) {
         return None;
     }
     let end = at + HEADER_BYTES + len;
@@ -127,7 +132,6 @@ pub(crate) fn decode(bytes: &[u8], at: usize) -> Option<Found> {
     if checksum(&header[4..16], payload) != number(16) {
         return None;
     }
-    let lsn = u64::from_le_bytes(header[8..16].try_into().expect("eight bytes"));
     Some(Found { lsn, rows: decode_payload(&mut Reader(payload))?, end })
 }
 
@@ -225,6 +229,8 @@ mod tests {
     use proptest::prelude::*;
     use signal::Sample;
 
+    const ANY: RangeInclusive<u64> = 0..=u64::MAX;
+
     fn check_times(times_us: &[i64]) {
         let mut rows = Rows::default();
         for &time_us in times_us {
@@ -233,7 +239,7 @@ mod tests {
         }
         let mut bytes = Vec::new();
         encode(1, &rows, &mut bytes);
-        let found = decode(&bytes, 0).expect("sound");
+        let found = decode(&bytes, 0, &ANY).expect("sound");
         assert_eq!(found.rows.samples.times_us(), times_us);
     }
 
@@ -253,7 +259,7 @@ mod tests {
             let mut bytes = vec![7, 7, 7];
             encode(lsn, &rows, &mut bytes);
             prop_assert!(bytes.len() - 3 <= max_bytes(&rows));
-            let found = decode(&bytes, 3).expect("sound");
+            let found = decode(&bytes, 3, &ANY).expect("sound");
             prop_assert_eq!(found.lsn, lsn);
             prop_assert_eq!(format!("{:?}", found.rows), format!("{rows:?}"));
             prop_assert_eq!(found.end, bytes.len());
@@ -265,12 +271,12 @@ mod tests {
             encode(1, &rows, &mut bytes);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
-            prop_assert!(decode(&bytes, 0).is_none());
+            prop_assert!(decode(&bytes, 0, &ANY).is_none());
         }
 
         #[test]
         fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(decode(&bytes, 0).is_none());
+            prop_assert!(decode(&bytes, 0, &ANY).is_none());
         }
     }
 }

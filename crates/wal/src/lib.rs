@@ -14,6 +14,8 @@ mod disk;
 mod frame;
 mod log;
 #[cfg(test)]
+mod sim;
+#[cfg(test)]
 mod testing;
 
 pub use buffer::{Buffer, Chunk, Sealed, Snapshot, events_schema, samples_schema};

@@ -12,6 +12,8 @@ use crate::frame;
 
 /// How many fsync times are remembered for [`Stats`].
 const REMEMBERED: usize = 1024;
+/// Positions are `Int64` in the buffer and in the tables.
+const MAX_LSN: u64 = i64::MAX as u64 - 1;
 
 /// How the log behaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,17 +44,18 @@ pub struct OpenError {
     source: io::Error,
 }
 
-/// Rows were not stored; after any of these, none of them is visible, also not after a restart.
+/// Rows were not stored. None of them is visible, also not after a restart; only [`Poisoned`](Self::Poisoned)
+/// leaves open whether they come back then, because the disk could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// The disk is (nearly) full. Ends by itself when there is room again.
+    /// The disk or the quota is (nearly) full. Ends by itself when there is room again.
     #[error(
         "only {} MB are free on the disk and {} MB are kept free: delete files or move the data directory",
         free_bytes / 1_000_000,
         keep_bytes / 1_000_000
     )]
     ReadOnly {
-        /// What is free.
+        /// What is free; 0 when the disk refused the write.
         free_bytes: u64,
         /// What is kept free.
         keep_bytes: u64,
@@ -81,7 +84,7 @@ pub struct Damage {
     pub segment: String,
     /// Where.
     pub bytes: Range<usize>,
-    /// Whether nothing readable follows: a write that was cut off, and never acknowledged.
+    /// Whether this is the end of the last segment: a write that was cut off, and never acknowledged.
     pub at_end: bool,
 }
 
@@ -115,6 +118,13 @@ struct Segment {
     bytes: u64,
 }
 
+impl Segment {
+    /// Whether it has no frame.
+    fn is_empty(&self) -> bool {
+        self.bytes <= frame::SEGMENT_MAGIC.len() as u64
+    }
+}
+
 /// The write-ahead log. One owner, one thread.
 pub struct Log {
     disk: Box<dyn Disk>,
@@ -131,7 +141,8 @@ pub struct Log {
 impl Log {
     /// Opens or makes the log in `dir` and reads what is in it.
     ///
-    /// A cut-off last frame is removed; damage before good frames is reported and left as it is.
+    /// A cut-off last frame is removed; damage before good frames is reported and left as it is. What is
+    /// replayed is durable, also where a process was killed between write and fsync.
     ///
     /// # Errors
     /// When the folder cannot be read or written, or another process has it open.
@@ -141,51 +152,69 @@ impl Log {
         Log::on(Box::new(disk), options).map_err(error)
     }
 
-    pub(crate) fn on(mut disk: Box<dyn Disk>, options: Options) -> io::Result<(Log, Replay)> {
-        let mut replay = Replay::default();
-        let mut segments = Vec::new();
-        let mut next_lsn = 1;
-        let names: Vec<String> =
-            disk.list()?.into_iter().filter(|name| name.ends_with(".wal")).collect();
-        for (idx, name) in names.iter().enumerate() {
-            let bytes = disk.read(name)?;
-            let mut last_lsn = first_lsn_of(name).saturating_sub(1);
-            let end = scan(name, &bytes, &mut replay.damage, |lsn, rows| {
-                last_lsn = last_lsn.max(lsn);
-                replay.entries.push((lsn, rows));
-            });
-            if idx + 1 == names.len() {
-                disk.reopen(name)?;
-                if end < bytes.len() {
-                    disk.truncate(end as u64)?;
-                }
-            }
-            next_lsn = next_lsn.max(last_lsn + 1);
-            segments.push(Segment { name: name.clone(), last_lsn, bytes: end as u64 });
-        }
+    pub(crate) fn on(disk: Box<dyn Disk>, options: Options) -> io::Result<(Log, Replay)> {
         let mut log = Log {
             disk,
             options,
-            segments,
-            next_lsn,
+            segments: Vec::new(),
+            next_lsn: 1,
             poisoned: None,
             scratch: Vec::new(),
             fsync_us: Vec::new(),
             n_fsyncs: 0,
         };
-        // A segment whose header was cut off holds nothing: begin it anew.
-        if log
-            .segments
-            .last()
-            .is_some_and(|segment| segment.bytes < frame::SEGMENT_MAGIC.len() as u64)
-        {
-            let segment = log.segments.pop().expect("there is a last one");
-            log.disk.remove(&segment.name)?;
-        }
-        if log.segments.is_empty() {
-            log.begin_segment()?;
-        }
+        let replay = log.read_segments()?;
+        log.resume(&replay)?;
         Ok((log, replay))
+    }
+
+    fn read_segments(&mut self) -> io::Result<Replay> {
+        let mut replay = Replay::default();
+        let names = segment_names(self.disk.list()?);
+        for (idx, (first_lsn, name)) in names.iter().enumerate() {
+            let bytes = self.disk.read(name)?;
+            let is_last = idx + 1 == names.len();
+            // A position that was there before comes back only from a file that should be gone.
+            let first_lsn = self.next_lsn.max(*first_lsn);
+            let mut last_lsn = first_lsn - 1;
+            let end = scan(name, &bytes, first_lsn, is_last, &mut replay.damage, |lsn, rows| {
+                last_lsn = lsn;
+                replay.entries.push((lsn, rows));
+            });
+            self.next_lsn = last_lsn + 1;
+            self.segments.push(Segment { name: name.clone(), last_lsn, bytes: end as u64 });
+        }
+        Ok(replay)
+    }
+
+    /// Goes on where the last segment can be read no further.
+    fn resume(&mut self, replay: &Replay) -> io::Result<()> {
+        if let Some(cut) = replay.damage.iter().find(|damage| damage.at_end) {
+            let (segment, n_bytes) = (&cut.segment, cut.bytes.len());
+            tracing::warn!(
+                segment,
+                from = cut.bytes.start,
+                n_bytes,
+                "removed a write that was cut off"
+            );
+        }
+        let Some(empty) = self.segments.pop_if(|segment| segment.is_empty()) else {
+            return self.resume_last();
+        };
+        // The fsync that should have made its name durable may have failed, and a second one would lie:
+        // begin under another name, at the cost of one position.
+        self.next_lsn += 1;
+        self.begin_segment().map_err(io::Error::other)?;
+        self.disk.remove(&empty.name)?;
+        self.disk.sync_folder()
+    }
+
+    fn resume_last(&mut self) -> io::Result<()> {
+        let Some(segment) = self.segments.last() else {
+            return self.begin_segment().map_err(io::Error::other);
+        };
+        self.disk.reopen(&segment.name)?;
+        self.disk.truncate(segment.bytes)
     }
 
     /// Makes `entries` durable, all or none: one write, one fsync.
@@ -197,6 +226,10 @@ impl Log {
     pub fn append(&mut self, entries: &[&Rows]) -> Result<Range<u64>, AppendError> {
         if let Some(reason) = &self.poisoned {
             return Err(AppendError::Poisoned(reason.clone()));
+        }
+        if entries.iter().any(|rows| frame::max_bytes(rows) > frame::MAX_PAYLOAD_BYTES) {
+            let error = "an entry is larger than 1 GiB, send fewer rows at once";
+            return Err(AppendError::Io(io::Error::new(io::ErrorKind::InvalidInput, error)));
         }
         let first = self.next_lsn;
         let mut bytes = std::mem::take(&mut self.scratch);
@@ -219,8 +252,9 @@ impl Log {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), AppendError> {
         self.check_space(bytes.len() as u64)?;
-        if self.segment().bytes >= self.options.segment_bytes {
-            self.begin_segment().map_err(AppendError::Io)?;
+        let segment_bytes = self.options.segment_bytes;
+        if self.segment().bytes >= segment_bytes && !self.segment().is_empty() {
+            self.begin_segment()?;
         }
         let offset = self.segment().bytes;
         if let Err(error) = self.disk.write_at(offset, bytes) {
@@ -228,7 +262,7 @@ impl Log {
             if let Err(cut) = self.disk.truncate(offset) {
                 return Err(self.poison(&format!("{error}; then {cut}")));
             }
-            return Err(AppendError::Io(error));
+            return Err(self.refusal(error));
         }
         let started = Instant::now();
         if let Err(error) = self.disk.sync() {
@@ -243,12 +277,25 @@ impl Log {
 
     fn check_space(&self, n_bytes: u64) -> Result<(), AppendError> {
         let (free_bytes, total_bytes) = self.disk.space().map_err(AppendError::Io)?;
-        let share = total_bytes / 100 * u64::from(self.options.keep_free_percent);
-        let keep_bytes = self.options.keep_free_bytes.max(share.min(MAX_KEEP_FREE_BYTES));
+        let keep_bytes = self.keep_bytes(total_bytes);
         if free_bytes < keep_bytes.saturating_add(n_bytes) {
             return Err(AppendError::ReadOnly { free_bytes, keep_bytes });
         }
         Ok(())
+    }
+
+    fn keep_bytes(&self, total_bytes: u64) -> u64 {
+        let share = total_bytes / 100 * u64::from(self.options.keep_free_percent);
+        self.options.keep_free_bytes.max(share.min(MAX_KEEP_FREE_BYTES))
+    }
+
+    /// What a write that failed, and left nothing behind, means to the sender.
+    fn refusal(&self, error: io::Error) -> AppendError {
+        if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            return AppendError::Io(error);
+        }
+        let total_bytes = self.disk.space().map_or(0, |(_, total_bytes)| total_bytes);
+        AppendError::ReadOnly { free_bytes: 0, keep_bytes: self.keep_bytes(total_bytes) }
     }
 
     fn poison(&mut self, reason: &str) -> AppendError {
@@ -257,22 +304,25 @@ impl Log {
         AppendError::Poisoned(reason.to_owned())
     }
 
-    fn begin_segment(&mut self) -> io::Result<()> {
-        let name = format!("{:020}.wal", self.next_lsn);
-        self.disk.create(&name)?;
+    /// Makes a segment for what comes next; after an error the one before is written on.
+    fn begin_segment(&mut self) -> Result<(), AppendError> {
+        let name = segment_name(self.next_lsn);
         let header = frame::SEGMENT_MAGIC;
-        if let Err(error) = self.disk.write_at(0, header).and_then(|()| self.disk.sync()) {
+        if let Err(error) = self.disk.create(&name).and_then(|()| self.disk.write_at(0, header)) {
+            // What stays of the file has no frame; the next start or the next try clears it.
             let _ = self.disk.remove(&name);
-            if let Some(segment) = self.segments.last() {
-                self.disk.reopen(&segment.name)?;
+            if let Some(segment) = self.segments.last()
+                && let Err(reopen) = self.disk.reopen(&segment.name)
+            {
+                return Err(self.poison(&format!("{error}; then {reopen}")));
             }
-            return Err(error);
+            return Err(self.refusal(error));
         }
-        self.segments.push(Segment {
-            name,
-            last_lsn: self.next_lsn - 1,
-            bytes: header.len() as u64,
-        });
+        if let Err(error) = self.disk.sync().and_then(|()| self.disk.sync_folder()) {
+            return Err(self.poison(&error.to_string()));
+        }
+        let (last_lsn, bytes) = (self.next_lsn - 1, header.len() as u64);
+        self.segments.push(Segment { name, last_lsn, bytes });
         Ok(())
     }
 
@@ -293,13 +343,14 @@ impl Log {
     /// (its folder was lost or restored from an old backup).
     ///
     /// # Errors
-    /// When the new segment cannot be made.
-    pub fn skip_beyond(&mut self, lsn: u64) -> io::Result<()> {
-        if self.next_lsn <= lsn {
-            self.next_lsn = lsn + 1;
-            self.begin_segment()?;
+    /// When the new segment cannot be made; positions are as before.
+    pub fn skip_beyond(&mut self, lsn: u64) -> Result<(), AppendError> {
+        if self.next_lsn > lsn {
+            return Ok(());
         }
-        Ok(())
+        // A gap in the positions lies only between segments: inside one, it would be damage.
+        let next_lsn = std::mem::replace(&mut self.next_lsn, lsn + 1);
+        self.begin_segment().inspect_err(|_| self.next_lsn = next_lsn)
     }
 
     /// Deletes the segments that hold nothing at or after `lsn`. The one that is written stays.
@@ -307,23 +358,36 @@ impl Log {
     /// # Errors
     /// When a segment cannot be deleted; the ones after it stay as well.
     pub fn truncate_before(&mut self, lsn: u64) -> Result<(), TruncateError> {
-        if self.poisoned.is_none()
-            && self.segments.len() == 1
-            && self.segments[0].last_lsn < lsn
-            && self.segments[0].bytes >= self.options.segment_bytes / 4
-        {
+        if self.is_worth_leaving(lsn) {
             // All of it lies in the lake; a fresh segment lets the full one go.
-            self.begin_segment().map_err(|source| TruncateError {
-                segment: self.segments[0].name.clone(),
-                source,
-            })?;
+            let segment = self.segment().name.clone();
+            self.begin_segment()
+                .map_err(|error| TruncateError { segment, source: io::Error::other(error) })?;
         }
+        let mut removed = None;
         while self.segments.len() > 1 && self.segments[0].last_lsn < lsn {
-            let name = self.segments[0].name.clone();
-            self.disk.remove(&name).map_err(|source| TruncateError { segment: name, source })?;
+            let segment = self.segments[0].name.clone();
+            if let Err(source) = self.disk.remove(&segment)
+                && source.kind() != io::ErrorKind::NotFound
+            {
+                return Err(TruncateError { segment, source });
+            }
             self.segments.remove(0);
+            removed = Some(segment);
         }
-        Ok(())
+        let Some(segment) = removed else { return Ok(()) };
+        self.disk.sync_folder().map_err(|source| {
+            self.poison(&source.to_string());
+            TruncateError { segment, source }
+        })
+    }
+
+    fn is_worth_leaving(&self, lsn: u64) -> bool {
+        let only = match &self.segments[..] {
+            [only] if self.poisoned.is_none() => only,
+            _ => return false,
+        };
+        only.last_lsn < lsn && only.bytes >= self.options.segment_bytes / 4 && !only.is_empty()
     }
 
     /// The state of the log.
@@ -344,51 +408,62 @@ impl Log {
     }
 }
 
-fn first_lsn_of(name: &str) -> u64 {
-    name.trim_end_matches(".wal").parse().unwrap_or(1)
+fn segment_name(first_lsn: u64) -> String {
+    format!("{first_lsn:020}.wal")
 }
 
-/// Reads all frames of a segment; returns where its readable part ends.
-pub(crate) fn scan(
+/// Those of `names` that are segments, with the position they begin at, oldest first.
+fn segment_names(names: Vec<String>) -> Vec<(u64, String)> {
+    let first_lsn = |name: &str| {
+        name.strip_suffix(".wal")?.parse().ok().filter(|lsn| (1..=MAX_LSN).contains(lsn))
+    };
+    let mut segments: Vec<(u64, String)> =
+        names.into_iter().filter_map(|name| Some((first_lsn(&name)?, name))).collect();
+    segments.retain(|(lsn, name)| *name == segment_name(*lsn));
+    segments.sort_unstable();
+    segments
+}
+
+/// Reads all frames of a segment that begins at `first_lsn`; returns where its readable part ends, 0 when there
+/// is neither a header nor a frame.
+fn scan(
     name: &str,
     bytes: &[u8],
+    first_lsn: u64,
+    is_last: bool,
     damage: &mut Vec<Damage>,
     mut on: impl FnMut(u64, Rows),
 ) -> usize {
-    let mut report = |bytes: Range<usize>, at_end| {
-        damage.push(Damage { segment: name.to_owned(), bytes, at_end })
-    };
-    let mut at = frame::SEGMENT_MAGIC.len();
-    if bytes.get(..at) != Some(frame::SEGMENT_MAGIC) {
-        report(0..bytes.len().min(at), bytes.len() <= at);
-        if bytes.len() < at {
-            return 0;
-        }
-    }
+    let has_header = bytes.starts_with(frame::SEGMENT_MAGIC);
+    let mut at = if has_header { frame::SEGMENT_MAGIC.len() } else { 0 };
+    let mut next_lsn = first_lsn;
     while at < bytes.len() {
-        if let Some(found) = frame::decode(bytes, at) {
-            on(found.lsn, found.rows);
-            at = found.end;
-            continue;
+        let found = frame::decode(bytes, at, &(next_lsn..=MAX_LSN));
+        let found = found.map(|found| (at, found)).or_else(|| resync(bytes, at, next_lsn));
+        let start = found.as_ref().map_or(bytes.len(), |(start, _)| *start);
+        if start > at {
+            let at_end = is_last && found.is_none();
+            damage.push(Damage { segment: name.to_owned(), bytes: at..start, at_end });
         }
-        let mut candidate = frame::next_magic(bytes, at + 1);
-        while let Some(next) = candidate
-            && frame::decode(bytes, next).is_none()
-        {
-            candidate = frame::next_magic(bytes, next + 1);
-        }
-        match candidate {
-            Some(next) => {
-                report(at..next, false);
-                at = next;
-            }
-            None => {
-                report(at..bytes.len(), true);
-                break;
-            }
-        }
+        let Some((_, found)) = found else { break };
+        on(found.lsn, found.rows);
+        next_lsn = found.lsn + 1;
+        at = found.end;
     }
     at
+}
+
+/// The first sound frame after damage at `at`. Its position must be one that the damaged bytes leave room for, so
+/// that a frame inside a text somebody sent is not taken for ours.
+fn resync(bytes: &[u8], at: usize, next_lsn: u64) -> Option<(usize, frame::Found)> {
+    let mut candidate = at;
+    loop {
+        candidate = frame::next_magic(bytes, candidate + 1)?;
+        let n_lost = ((candidate - at) / frame::MIN_FRAME_BYTES) as u64;
+        if let Some(found) = frame::decode(bytes, candidate, &(next_lsn..=next_lsn + n_lost)) {
+            return Some((candidate, found));
+        }
+    }
 }
 
 /// One segment as `fettler inspect` shows it.
@@ -417,26 +492,26 @@ pub fn inspect(dir: &Path) -> io::Result<Vec<SegmentView>> {
     for entry in std::fs::read_dir(dir)? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
-    names.sort();
+    let names = segment_names(names);
     let mut views = Vec::new();
-    for name in names.into_iter().filter(|name| name.ends_with(".wal")) {
-        let bytes = std::fs::read(dir.join(&name))?;
-        let mut view = SegmentView {
-            name,
-            bytes: bytes.len(),
-            frames: 0,
-            rows: 0,
-            lsns: None,
-            damage: Vec::new(),
+    for (idx, (first_lsn, name)) in names.iter().enumerate() {
+        let bytes = match std::fs::read(dir.join(name)) {
+            Ok(bytes) => bytes,
+            // Fettler let it go while we looked.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
         };
-        let mut damage = Vec::new();
-        scan(&view.name.clone(), &bytes, &mut damage, |lsn, rows| {
-            view.frames += 1;
-            view.rows += rows.len();
-            view.lsns = Some((view.lsns.map_or(lsn, |(first, _)| first), lsn));
-        });
-        view.damage = damage;
-        views.push(view);
+        views.push(view(name, &bytes, *first_lsn, idx + 1 == names.len()));
     }
     Ok(views)
+}
+
+fn view(name: &str, bytes: &[u8], first_lsn: u64, is_last: bool) -> SegmentView {
+    let (mut frames, mut rows, mut lsns, mut damage) = (0, 0, None, Vec::new());
+    scan(name, bytes, first_lsn, is_last, &mut damage, |lsn, found| {
+        frames += 1;
+        rows += found.len();
+        lsns = Some((lsns.map_or(lsn, |(first, _)| first), lsn));
+    });
+    SegmentView { name: name.to_owned(), bytes: bytes.len(), frames, rows, lsns, damage }
 }
