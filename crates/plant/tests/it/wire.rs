@@ -29,14 +29,9 @@ impl House {
     async fn start() -> House {
         let (directory, wanted) = Directory::new();
         let (inlet, queue) = inlet(1_000_000, Arc::new(Balance::default()));
-        let options = Options {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            allow_anonymous: true,
-            not_stored: Vec::new(),
-            tenant: TenantId::FIRST,
-            source: SourceId(1),
-            auth: None,
-        };
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options =
+            Options { allow_anonymous: true, ..Options::new(listen, TenantId::FIRST, SourceId(1)) };
         let names = Arc::new(Mutex::new(Vec::new()));
         let samples = Arc::new(Mutex::new(Vec::new()));
         let (stored, n_stored) = watch::channel(0);
