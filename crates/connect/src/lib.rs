@@ -4,7 +4,9 @@ mod decode;
 mod directory;
 mod inlet;
 pub mod line;
+pub mod load;
 pub mod mqtt;
+pub mod testing;
 
 pub use directory::{Directory, LooksLike, Target, Wanted};
 pub use inlet::{Balance, Counts, Delivery, Fate, Inlet, InletError, InletQueue, Receipt, inlet};

@@ -42,12 +42,29 @@ pub struct Options {
     pub allow_anonymous: bool,
     /// Topic filters of messages that are passed on but not stored.
     pub not_stored: Vec<String>,
+    /// Topic filters that clients may not subscribe to.
+    pub not_readable: Vec<String>,
     /// Whose data comes in here.
     pub tenant: TenantId,
     /// The source that it counts as.
     pub source: SourceId,
     /// Checks user names and passwords; none: any name is refused unless anonymous clients are allowed.
     pub auth: Option<Auth>,
+}
+
+impl Options {
+    /// The safe defaults: nobody without a name, everything stored, everything readable.
+    pub fn new(listen: SocketAddr, tenant: TenantId, source: SourceId) -> Options {
+        Options {
+            listen,
+            allow_anonymous: false,
+            not_stored: Vec::new(),
+            not_readable: Vec::new(),
+            tenant,
+            source,
+            auth: None,
+        }
+    }
 }
 
 /// What the broker counts.

@@ -3,6 +3,7 @@
 //! Start reading at [`serve`], which is the table of contents of a running Fettler.
 
 mod backup;
+mod bench;
 mod check;
 mod config;
 mod demo;
@@ -63,6 +64,8 @@ enum Command {
     Replay(replay::Args),
     /// Ask a running Fettler a question in SQL.
     Sql(sql::Args),
+    /// Measure; without a name, list what can be measured.
+    Bench(bench::Args),
     /// Show what lies on the disk: log, tables.
     Inspect,
     /// Check configuration, ports, disk and clock without starting.
@@ -102,6 +105,7 @@ async fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         Command::Import(args) => import::command(&config, args).await,
         Command::Replay(args) => replay::command(&config, args).await,
         Command::Sql(args) => sql::command(&config, args).await,
+        Command::Bench(args) => bench::command(args).await,
         Command::Inspect => inspect::command(&config).await,
         Command::Check => check::command(&config),
         Command::Backup(args) => backup::backup(&config, &args).await,

@@ -282,13 +282,13 @@ async fn broker_options(
             })
         })
     };
+    let source = ingest.source("mqtt", "mqtt").await?;
     Ok(connect::mqtt::Options {
-        listen: config.mqtt.listen,
         allow_anonymous: config.mqtt.allow_anonymous,
         not_stored: config.mqtt.not_stored.clone(),
-        tenant: TENANT,
-        source: ingest.source("mqtt", "mqtt").await?,
+        not_readable: Vec::new(),
         auth: Some(Arc::new(auth)),
+        ..connect::mqtt::Options::new(config.mqtt.listen, TENANT, source)
     })
 }
 

@@ -116,6 +116,8 @@ struct Detector {
     level: Level,
     level_since_us: i64,
     reworded_us: i64,
+    /// The first fault that was sure in this episode: later damage spreads and looks like less.
+    named: Option<Diagnosis>,
     heard_wall_us: Option<i64>,
     dirty: bool,
 }
@@ -213,6 +215,7 @@ impl Detection {
             level: Level::Learning,
             level_since_us: 0,
             reworded_us: i64::MIN,
+            named: None,
             heard_wall_us: None,
             dirty: false,
         });
@@ -417,12 +420,15 @@ impl Detector {
         self.judgement = Some(judgement);
         if judgement.started {
             self.reworded_us = time_us;
-            on(self.episode(time_us, Verdict::Raise, self.words()));
+            let words = self.words();
+            on(self.episode(time_us, Verdict::Raise, words));
         } else if judgement.ended {
+            self.named = None;
             on(self.episode(time_us, Verdict::Clear, Words::default()));
         } else if judgement.alarm && time_us - self.reworded_us >= REWORD_US {
             self.reworded_us = time_us;
-            on(self.episode(time_us, Verdict::Reword, self.words()));
+            let words = self.words();
+            on(self.episode(time_us, Verdict::Reword, words));
         }
     }
 
@@ -463,10 +469,14 @@ impl Detector {
         ranked.into_iter().map(with).take(3).collect()
     }
 
-    fn words(&self) -> Words {
+    fn words(&mut self) -> Words {
         let contributions = self.contributions();
         let diagnosis = self.diagnosis();
-        let likely = diagnosis.first().filter(|diagnosis| diagnosis.confidence >= SURE);
+        if self.named.is_none() {
+            self.named =
+                diagnosis.first().filter(|diagnosis| diagnosis.confidence >= SURE).cloned();
+        }
+        let likely = self.named.as_ref();
         let speaks: Vec<String> = contributions
             .iter()
             .take(3)

@@ -12,6 +12,7 @@ mod calendar;
 mod compact;
 mod data_file;
 mod functions;
+mod guard;
 mod latest;
 mod query;
 mod read;
@@ -126,12 +127,15 @@ impl Lake {
             .map_err(|error| Error::table(format!("open {}", dir.display()), error))?;
         let engine = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(GreedyMemoryPool::new(options.sql_memory_bytes)))
+            .with_max_temp_directory_size(8 * options.sql_memory_bytes as u64)
             .build_arc()
             .map_err(|error| Error::table("start the query engine", error))?;
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let cpu = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("query")
+            // Plans are trees, and are walked and dropped by recursion.
+            .thread_stack_size(16 << 20)
             .enable_all()
             .build()
             .map_err(|error| Error::table("start the query threads", error))?;

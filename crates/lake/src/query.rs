@@ -9,16 +9,15 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::DataFusionError;
 use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::execution::context::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 
+use crate::calendar::day_name;
 use crate::latest::Latest;
 use crate::scan::Moment;
 use crate::tenant::{Tenant, with_day};
-use crate::{Error, functions};
-
-/// Parentheses nested deeper than this are refused before the parser sees them.
-const MAX_NESTING: usize = 50;
+use crate::{Error, functions, guard};
 
 /// Name and type of a result column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +164,7 @@ pub(crate) async fn run(
     query: &str,
     max_rows: usize,
 ) -> Result<Answer, Error> {
-    check_size(query, tenant.shared.options.max_query_bytes)?;
+    guard::check_text(query, tenant.shared.options.max_query_bytes)?;
     let (tenant_of, query) = (tenant.clone(), query.to_owned());
     within(tenant, async move {
         let ctx = session(&tenant_of).await?;
@@ -173,8 +172,11 @@ pub(crate) async fn run(
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
-        let frame =
-            ctx.sql_with_options(&query, options).await.map_err(|error| query_error(&error))?;
+        let plan =
+            ctx.state().create_logical_plan(&query).await.map_err(|error| query_error(&error))?;
+        options.verify_plan(&plan).map_err(|error| query_error(&error))?;
+        guard::check_plan(&plan)?;
+        let frame = ctx.execute_logical_plan(plan).await.map_err(|error| query_error(&error))?;
         collect(frame, max_rows).await
     })
     .await
@@ -231,28 +233,6 @@ async fn collect(frame: DataFrame, max_rows: usize) -> Result<Answer, Error> {
     Ok(Answer { schema, batches, truncated, elapsed: started.elapsed() })
 }
 
-/// A deep or huge text would overflow the parser's stack before any limit of the engine is asked.
-fn check_size(query: &str, max_bytes: usize) -> Result<(), Error> {
-    if query.len() > max_bytes {
-        return Err(Error::Query(format!(
-            "the query has {} bytes, at most {max_bytes} are taken",
-            query.len()
-        )));
-    }
-    let mut depth = 0usize;
-    for byte in query.bytes() {
-        match byte {
-            b'(' | b'[' => depth += 1,
-            b')' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_NESTING {
-            return Err(Error::Query(format!("the query nests deeper than {MAX_NESTING} levels")));
-        }
-    }
-    Ok(())
-}
-
 fn query_error(error: &DataFusionError) -> Error {
     let message = error.strip_backtrace();
     let message = match error.find_root() {
@@ -277,8 +257,12 @@ pub(crate) async fn session(tenant: &Arc<Tenant>) -> Result<SessionContext, Erro
         .with_batch_size(8192);
     config.options_mut().execution.parquet.pushdown_filters = false;
     config.options_mut().sql_parser.enable_ident_normalization = true;
-    let ctx = SessionContext::new_with_config_rt(config, tenant.shared.engine.clone());
-    functions::register(&ctx);
+    config.options_mut().execution.enable_recursive_ctes = false;
+    let builder = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(tenant.shared.engine.clone())
+        .with_default_features();
+    let ctx = SessionContext::new_with_state(functions::restrict(builder).build());
 
     let mixed = moment.mixed_days();
     register_buffered(&ctx, "_buffered_samples", &wal::samples_schema(), &moment.samples)?;
@@ -322,8 +306,7 @@ fn samples_query(has_stored: bool, mixed: &BTreeSet<i32>) -> String {
     if mixed.is_empty() {
         return format!("SELECT signal, time, value, quality, day FROM ({all})");
     }
-    let days: Vec<String> =
-        mixed.iter().map(|day| format!("arrow_cast({day}, 'Date32')")).collect();
+    let days: Vec<String> = mixed.iter().map(|day| format!("DATE '{}'", day_name(*day))).collect();
     let days = days.join(",");
     format!(
         "WITH everything AS ({all}) \

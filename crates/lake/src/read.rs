@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use signal::{AssetId, Event, EventKind, Flag, Quality, Sample, SignalId, TimeRange};
 
-use crate::calendar::partition_of;
+use crate::calendar::{day_name, partition_of};
 use crate::samples_file::Row;
 use crate::scan::{self, Day, Moment, Room, each, ids};
 use crate::tenant::Tenant;
@@ -80,10 +80,12 @@ fn in_range(range: TimeRange) -> String {
     let (first, last) =
         (partition_of(range.start_us), partition_of(range.end_us.saturating_sub(1)));
     format!(
-        "time >= arrow_cast(arrow_cast({}, 'Int64'), 'Timestamp(Microsecond, Some(\"UTC\"))') \
-         AND time < arrow_cast(arrow_cast({}, 'Int64'), 'Timestamp(Microsecond, Some(\"UTC\"))') \
-         AND day >= arrow_cast({first}, 'Date32') AND day <= arrow_cast({last}, 'Date32')",
-        range.start_us, range.end_us
+        "time >= to_timestamp_micros({}) AND time < to_timestamp_micros({}) \
+         AND day >= DATE '{}' AND day <= DATE '{}'",
+        range.start_us,
+        range.end_us,
+        day_name(first),
+        day_name(last)
     )
 }
 

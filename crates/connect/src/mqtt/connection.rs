@@ -1,6 +1,6 @@
 //! One client: reads packets, stores what they publish, acknowledges what is durable, sends what it subscribed to.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -83,6 +83,8 @@ struct Client {
     batch: Vec<Unacked>,
     batches: VecDeque<Batch>,
     in_flight: usize,
+    /// QoS 2 messages that were not stored: their sender must be able to send them again.
+    refused: Vec<u16>,
     keep_alive: Option<Instant>,
     end: Option<End>,
 }
@@ -109,6 +111,7 @@ pub(crate) async fn serve(
         batch: Vec::new(),
         batches: VecDeque::new(),
         in_flight: 0,
+        refused: Vec::new(),
         keep_alive: Some(Instant::now() + CONNECT_WITHIN),
         end: None,
     };
@@ -340,6 +343,12 @@ impl Client {
 
     fn on_publish(&mut self, message: Message, packet_id: Option<u16>, now_us: i64) {
         self.shared.counters.received.fetch_add(1, Ordering::Relaxed);
+        if message.topic.contains(['+', '#']) {
+            // MQTT 5 §3.3.2.1: a topic name holds no wildcards; there is no polite way to say so in 3.1.1.
+            tracing::debug!(client = self.name, topic = message.topic, "published to a filter");
+            self.end.get_or_insert(End::Broken);
+            return;
+        }
         self.take_in(&message, now_us);
         if let Some(packet_id) = packet_id {
             self.batch.push(Unacked { packet_id, qos: message.qos });
@@ -426,6 +435,7 @@ impl Client {
         }
         if self.protocol.get_protocol_version() != Version::V5_0 {
             tracing::warn!(client = self.name, %error, "connection closed, its messages could not be stored");
+            self.refused.extend(unacked.iter().map(|one| one.packet_id));
             self.end.get_or_insert(End::Broken);
             return;
         }
@@ -481,6 +491,7 @@ impl Client {
             }),
         });
         self.keep = (!connect.clean_session()).then_some(Duration::from_secs(7 * 24 * 3600));
+        self.deadline_is(connect.keep_alive());
         let present = self.attach(connect.client_id(), connect.clean_session()).await;
         let connack = v3_1_1::Connack::builder()
             .session_present(present)
@@ -519,6 +530,7 @@ impl Client {
             _ => None,
         });
         self.keep = keep_for(expiry.unwrap_or(0));
+        self.deadline_is(connect.keep_alive());
         let present = self.attach(connect.client_id(), connect.clean_start()).await;
         let mut props: Vec<Property> = Vec::new();
         props.extend(TopicAliasMaximum::new(TOPIC_ALIASES).ok().map(Property::from));
@@ -536,6 +548,13 @@ impl Client {
             .build();
         if let Ok(connack) = connack {
             self.send(connack);
+        }
+    }
+
+    /// The deadline for CONNECT is over; with keep-alive 0 there is no other.
+    fn deadline_is(&mut self, keep_alive_s: u16) {
+        if keep_alive_s == 0 {
+            self.keep_alive = None;
         }
     }
 
@@ -559,6 +578,10 @@ impl Client {
         let mut retained = Vec::new();
         for entry in subscribe.entries() {
             let options = entry.sub_opts();
+            if !self.may_read(entry.topic_filter()) {
+                codes.push(SubackReturnCode::Failure);
+                continue;
+            }
             codes.push(match options.qos() {
                 Qos::AtMostOnce => SubackReturnCode::SuccessMaximumQos0,
                 Qos::AtLeastOnce => SubackReturnCode::SuccessMaximumQos1,
@@ -597,6 +620,10 @@ impl Client {
         retained.into_iter().for_each(|outgoing| self.send_one(&outgoing));
     }
 
+    fn may_read(&self, filter: &str) -> bool {
+        is_filter(filter) && !self.shared.options.not_readable.iter().any(|other| other == filter)
+    }
+
     fn subscribe_one(
         &self,
         entry: &SubEntry,
@@ -606,6 +633,12 @@ impl Client {
         let options = entry.sub_opts();
         if entry.topic_filter().starts_with("$share/") {
             return SubackReasonCode::SharedSubscriptionsNotSupported;
+        }
+        if !is_filter(entry.topic_filter()) {
+            return SubackReasonCode::TopicFilterInvalid;
+        }
+        if !self.may_read(entry.topic_filter()) {
+            return SubackReasonCode::NotAuthorized;
         }
         retained.extend(self.shared.hub.subscribe(
             &self.name,
@@ -712,7 +745,11 @@ impl Client {
         self.shared.counters.clients.fetch_sub(1, Ordering::Relaxed);
         let (stored, received) = match self.keep {
             Some(_) => {
-                let received = self.protocol.get_qos2_publish_handled().into_iter().collect();
+                let waiting =
+                    self.batches.iter().flat_map(|batch| &batch.unacked).map(|one| one.packet_id);
+                let unstored: HashSet<u16> = waiting.chain(self.refused.iter().copied()).collect();
+                let handled = self.protocol.get_qos2_publish_handled();
+                let received = handled.into_iter().filter(|id| !unstored.contains(id)).collect();
                 (self.protocol.get_stored_packets(), received)
             }
             None => (Vec::new(), Vec::new()),
@@ -724,6 +761,20 @@ impl Client {
         self.close_batch().await;
         self.shared.hub.publish(&will.message, Some(&self.name), &self.shared.counters);
     }
+}
+
+/// Whether wildcards stand where MQTT 5 §4.7.1 allows them: `#` alone at the end, `+` alone in its level.
+fn is_filter(filter: &str) -> bool {
+    let mut levels = filter.split('/').peekable();
+    let mut is_sound = !filter.is_empty();
+    while let Some(level) = levels.next() {
+        is_sound &= match level {
+            "#" => levels.peek().is_none(),
+            "+" => true,
+            level => !level.contains(['+', '#']),
+        };
+    }
+    is_sound
 }
 
 /// Waits for the receipt of the oldest batch; for ever when there is none.

@@ -1,83 +1,13 @@
-//! The lake against a real directory: every row once, whatever was flushed, merged or interrupted.
-
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+//! Every row once, whatever was flushed, merged or interrupted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lake::{EventFilter, Lake, Options};
-use signal::{
-    AssetId, DAY_US, Event, EventKind, Flag, Quality, Rows, Sample, SampleColumns, SignalId,
-    SourceId, TenantId, TimeRange,
-};
+use lake::EventFilter;
+use signal::{AssetId, DAY_US, EventKind, Flag, Quality, SignalId, TimeRange};
 
-const T0: i64 = 1_767_225_600_000_000;
-const ONE: TenantId = TenantId(1);
-const ALL: TimeRange = TimeRange { start_us: 0, end_us: i64::MAX / 2 };
-
-struct House {
-    dir: tempfile::TempDir,
-    buffer: Arc<wal::Buffer>,
-    lake: Arc<Lake>,
-    lsn: u64,
-}
-
-impl House {
-    fn new() -> House {
-        let dir = tempfile::tempdir().unwrap();
-        let buffer = Arc::new(wal::Buffer::default());
-        let lake = Arc::new(Lake::open(dir.path(), buffer.clone(), Options::default()).unwrap());
-        House { dir, buffer, lake, lsn: 0 }
-    }
-
-    /// As after a crash: the buffer is gone, the directory stays.
-    fn restart(mut self) -> House {
-        self.buffer = Arc::new(wal::Buffer::default());
-        self.lake =
-            Arc::new(Lake::open(self.dir.path(), self.buffer.clone(), Options::default()).unwrap());
-        self
-    }
-
-    fn push(&mut self, rows: &Rows) -> u64 {
-        self.lsn += 1;
-        self.buffer.push(self.lsn, rows, T0);
-        self.lsn
-    }
-
-    async fn sums(&self) -> BTreeMap<u32, (usize, f64)> {
-        let signals: Vec<SignalId> = (0..20).map(SignalId).collect();
-        let mut sums = BTreeMap::new();
-        for sample in self.lake.samples(ONE, &signals, ALL, 1_000_000).await.unwrap() {
-            let sum: &mut (usize, f64) = sums.entry(sample.signal.0).or_default();
-            sum.0 += 1;
-            sum.1 += sample.value;
-        }
-        sums
-    }
-
-    async fn sql(&self, query: &str) -> String {
-        match self.lake.sql(ONE, query, 1000).await {
-            Ok(answer) => answer.rows_json().unwrap(),
-            Err(error) => format!("error: {error}"),
-        }
-    }
-}
-
-fn rows(samples: &[(u32, i64, f64, Quality)]) -> Rows {
-    let mut columns = SampleColumns::default();
-    for &(signal, time_us, value, quality) in samples {
-        columns.push(Sample { signal: SignalId(signal), time_us, value, quality });
-    }
-    Rows { tenant: ONE, source: SourceId(1), samples: columns, events: Vec::new() }
-}
-
-fn ramp(signal: u32, from: i64, n_rows: i64) -> Rows {
-    let samples: Vec<_> = (from..from + n_rows)
-        .map(|n| (signal, T0 + n * 60_000_000, n as f64, Quality::GOOD))
-        .collect();
-    rows(&samples)
-}
+use crate::house::{ALL, House, ONE, T0, note, ramp, rows};
 
 #[tokio::test]
 async fn buffer_and_tables_together_hold_every_row_once() {
@@ -207,40 +137,6 @@ async fn queries_during_flush_and_compaction_see_each_row_once() {
 }
 
 #[tokio::test]
-async fn a_trend_keeps_every_extreme() {
-    let mut house = House::new();
-    let mut samples: Vec<_> = (0..20_000)
-        .map(|n| (3, T0 + n * 1_000_000, (n as f64 / 500.0).sin(), Quality::GOOD))
-        .collect();
-    samples[7_777].2 = 99.0;
-    samples[12_345].2 = -88.0;
-    samples[15_000] = (3, samples[15_000].1, 5000.0, Quality::GOOD.with(Flag::Range));
-    house.push(&rows(&samples));
-    house.lake.flush(ONE).await.unwrap();
-    let range = TimeRange { start_us: T0, end_us: T0 + 20_000 * 1_000_000 };
-    let trend = house.lake.trend(ONE, &[SignalId(3)], range, 100).await.unwrap();
-    let series = &trend.series[0];
-    // 200 s per pixel column; the next whole number of minutes is 3.
-    assert_eq!((trend.raw, trend.bucket_us, series.time_us.len()), (false, 180_000_000, 112));
-    assert_eq!(
-        series.max.iter().copied().fold(f64::MIN, f64::max),
-        99.0,
-        "a bad value is not an extreme"
-    );
-    assert_eq!(series.min.iter().copied().fold(f64::MAX, f64::min), -88.0);
-    assert_eq!(series.count.iter().sum::<u32>(), 20_000);
-    let worst: Vec<i64> = (0..112)
-        .filter(|idx| Quality(series.quality[*idx]).is_bad())
-        .map(|idx| series.time_us[idx])
-        .collect();
-    assert_eq!((series.bad.iter().sum::<u32>(), worst), (1, vec![T0 + 14_940_000_000]));
-    assert_eq!((series.first[0], series.last[111]), (samples[0].2, samples[19_999].2));
-    let near = TimeRange { start_us: T0, end_us: T0 + 10 * 1_000_000 };
-    let trend = house.lake.trend(ONE, &[SignalId(3), SignalId(4)], near, 1000).await.unwrap();
-    assert!(trend.raw && trend.series[0].count.len() == 10 && trend.series[1].count.is_empty());
-}
-
-#[tokio::test]
 async fn states_events_quality_and_last_values_are_told() {
     let mut house = House::new();
     let mut batch = rows(&[
@@ -288,47 +184,4 @@ async fn states_events_quality_and_last_values_are_told() {
             .await,
         r#"[["non_finite",false]]"#
     );
-}
-
-#[tokio::test]
-async fn a_query_can_neither_leave_its_tenant_nor_hurt_the_house() {
-    let mut house = House::new();
-    house.push(&ramp(1, 0, 10));
-    let mut other = ramp(1, 0, 777);
-    other.tenant = TenantId(2);
-    house.push(&other);
-    house.lake.flush(TenantId(2)).await.unwrap();
-    assert_eq!(house.sql("SELECT count(*) FROM samples").await, "[[10]]");
-    for attempt in [
-        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
-        "COPY samples TO '/tmp/x.csv'",
-        "INSERT INTO signals VALUES (1)",
-        "DROP TABLE samples",
-        "SET datafusion.execution.batch_size = 1",
-        "SELECT * FROM '/etc/passwd'",
-        "SELECT repeat('x', 1000000000)",
-        "SELECT lpad('x', 1000000000, 'y')",
-        "SELECT array_repeat(1, 1000000000)",
-        "SELECT * FROM range(1, 1000000000)",
-        &format!("SELECT {}1{}", "(".repeat(5000), ")".repeat(5000)),
-        &format!("SELECT '{}'", "x".repeat(100_000)),
-    ] {
-        let answer = house.sql(attempt).await;
-        assert!(answer.starts_with("error: "), "{attempt:.60}: {answer:.200}");
-    }
-    assert_eq!(house.sql("SELECT time_bucket(INTERVAL '5 minutes', time) AS t, count(*) FROM samples GROUP BY t ORDER BY t").await,
-        r#"[["2026-01-01T00:00:00Z",5],["2026-01-01T00:05:00Z",5]]"#);
-    let answer = house.lake.sql(ONE, "SELECT * FROM samples", 3).await.unwrap();
-    assert!(answer.truncated && answer.n_rows() == 3);
-    assert!(house.sql("SELECT nothing FROM samples").await.contains("nothing"));
-}
-
-fn note(body: &str) -> Event {
-    Event {
-        time_us: T0,
-        kind: EventKind::Note,
-        asset: Some(AssetId(9)),
-        signal: None,
-        body: body.to_owned(),
-    }
 }
