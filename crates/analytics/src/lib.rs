@@ -5,7 +5,7 @@
 //!                                                          └──► alarm (ISA-18.2)
 //! ```
 //!
-//! Start reading at [`stream`]. Times and seeds are arguments, NaN is a missing value. This crate never opens
+//! Start reading at [`stream`]; [`trees`] holds gradient boosting for tables. Times and seeds are arguments, NaN is a missing value. This crate never opens
 //! a file, a socket or a clock, knows no tenants, users or tables, and has no `async fn`.
 
 pub mod alarm;
@@ -14,3 +14,4 @@ pub mod diagnose;
 pub mod stream;
 #[cfg(test)]
 mod testing;
+pub mod trees;
