@@ -148,9 +148,10 @@ fn check(found: &HashMap<String, Vec<Sample>>) {
             }
             // A dropout now and then, but no hole between history and live.
             assert!(n_missing < 20, "{} {name}: {n_missing} gaps", place.machine);
+            // A busy machine skips ticks, but history comes once a minute at most.
             let live = samples
                 .windows(2)
-                .filter(|pair| pair[1].time_us - pair[0].time_us == PERIOD_US)
+                .filter(|pair| pair[1].time_us - pair[0].time_us < MINUTE_US / 2)
                 .count();
             assert!(live > 5, "{} {name}: {live} live values", place.machine);
         }
