@@ -90,16 +90,25 @@ fn config(dir: &Path, days_per_false_alarm: f64) -> Config {
 
 fn read_all(folder: &Path) -> anyhow::Result<Vec<Experiment>> {
     let mut experiments = Vec::new();
-    for group in ["valve1", "valve2", "other"] {
-        let dir = folder.join(group);
-        let entries =
-            std::fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))?;
-        for entry in entries {
+    let groups =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for group in groups {
+        let group = group?;
+        let name = group.file_name().to_string_lossy().into_owned();
+        if name == "anomaly-free" || !group.file_type()?.is_dir() {
+            continue;
+        }
+        for entry in
+            std::fs::read_dir(group.path()).with_context(|| format!("cannot read {name}"))?
+        {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "csv") {
-                experiments.push(read(group, &path)?);
+                experiments.push(read(&name, &path)?);
             }
         }
+    }
+    if experiments.is_empty() {
+        bail!("{} holds no experiments", folder.display());
     }
     experiments.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(experiments)
