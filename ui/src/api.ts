@@ -1,102 +1,126 @@
-/** The HTTP API (docs/reference/http-api.md), as far as screens use it. */
+/**
+ * The HTTP API (docs/reference/http-api.md) with the types of `openapi.json`.
+ *
+ * Every call answers with what the contract promises or throws an `ApiError`, whose text is for a person.
+ */
+import type { components, paths } from './schema';
 
-export interface Me { user: string; role: string; tenant: number; must_change_password: boolean }
-export interface Contribution { signal: number; name: string; share: number; direction: number }
-export interface Diagnosis {
-  fault: string; title: string; confidence: number; cause: string; consequence: string; response: string; minutes_to_respond: number;
-}
-export type Level = 'learning' | 'acceptable' | 'monitor' | 'alarm' | 'danger';
-export interface Asset {
-  id: number; parent: number | null; name: string; path: string; kind: string; asset_type: string | null;
-  health: number | null; state: string | null; worst_alarm: number | null; n_signals: number;
-}
-export interface SignalNow {
-  id: number; asset: number | null; name: string; path: string; kind: string; unit: string; states: string[];
-  range: [number, number] | null; normal: [number, number] | null;
-  last: { time_us: number; value: number | null; quality: number; flags: string[] } | null; rate_per_s: number;
-}
-export interface Alarm {
-  id: number; asset: number; asset_path: string; signal: number | null; rule: string; title: string; priority: number;
-  state: 'normal' | 'unack' | 'acked' | 'rtn_unack'; overlay: 'shelved' | 'suppressed' | 'out_of_service' | null; latched: boolean;
-  since_us: number; acked_by: string | null; value: number | null; limit: number | null; unit: string; message: string;
-  cause: string; consequence: string; response: string; minutes_to_respond: number; respond_by_us: number | null;
-  contributions: Contribution[]; diagnosis: Diagnosis[]; group: number | null; first_out: boolean; shelved_until_us: number | null;
-  overlay_reason: string | null; overlay_by: string | null; seq: number; count: number;
-}
-export interface AssetDetail {
-  asset: Asset; breadcrumbs: { id: number; name: string }[]; signals: SignalNow[];
-  health: { score: number | null; level: Level; learning: boolean; learned_share: number; since_us: number; contributions: Contribution[]; diagnosis: Diagnosis[] } | null;
-  alarms: Alarm[];
-}
-export interface Series {
-  signal: number; time_us: number[]; min: (number | null)[]; max: (number | null)[]; first: (number | null)[]; last: (number | null)[];
-  mean: (number | null)[]; count: number[]; bad: number[]; quality: number[];
-}
-export interface Trend { from_us: number; to_us: number; bucket_us: number; raw: boolean; series: Series[] }
-export interface Overview {
-  now_us: number; lines: { id: number; name: string; path: string }[]; line: number | null;
-  machines: {
-    id: number; name: string; title: string; state: string | null; health: number | null; level: Level; states: string[];
-    segments: [number, number, number][];
-    bars: { signal: number; name: string; unit: string; value: number | null; time_us: number; quality: number; normal: [number, number] | null; range: [number, number] | null }[];
-    good: number | null; rejects: number | null; rate_per_h: number | null; alarm: Alarm | null;
-  }[];
-  stops: { machine: string; reason: string; count: number; seconds: number }[];
+type Schemas = components['schemas'];
+export type Alarm = Schemas['Alarm'];
+export type AlarmList = Schemas['AlarmList'];
+export type Asset = Schemas['Asset'];
+export type AssetDetail = Schemas['AssetDetail'];
+export type Contribution = Schemas['Contribution'];
+export type Diagnosis = Schemas['Diagnosis'];
+export type Level = Schemas['Level'];
+export type Machine = Schemas['Machine'];
+export type MappingRule = Schemas['MappingRule'];
+export type Me = Schemas['Me'];
+export type Rule = Schemas['Rule'];
+export type Series = Schemas['SeriesView'];
+export type SignalNow = Schemas['SignalNow'];
+export type Trend = Schemas['TrendView'];
+export type Transition = Schemas['Transition'];
+export type Waiting = Schemas['Waiting'];
+
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+type Prefix = '/api/v1';
+type Short<P> = P extends `${Prefix}${infer Rest}` ? Rest : never;
+/** Paths of the contract that know the method, without their common prefix. */
+type PathOf<M extends Method> = { [P in keyof paths]: paths[P][M] extends object ? Short<P> : never }[keyof paths];
+type Call<M extends Method, P extends PathOf<M>> = `${Prefix}${P}` extends keyof paths ? paths[`${Prefix}${P}`][M] : never;
+type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : undefined;
+type Answer<C> = C extends { responses: infer R } ? (R extends { 200: infer Ok } ? Json<Ok> : undefined) : never;
+type Body<C> = C extends { requestBody: infer B } ? Json<B> : undefined;
+type Names<C, K extends 'path' | 'query'> = C extends { parameters: { [key in K]?: infer N } } ? NonNullable<N> : undefined;
+
+interface Options<C> {
+  path?: Names<C, 'path'>;
+  query?: Names<C, 'query'>;
+  body?: Body<C> extends undefined ? Record<string, never> : Partial<Body<C>>;
+  signal?: AbortSignal;
 }
 
-/** What went wrong, in words for a person. */
+/** What went wrong, in words for a person; status 0 means that nobody answered. */
 export class ApiError extends Error {
-  constructor(readonly status: number, message: string, readonly hint: string | null) {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly hint: string | null,
+    readonly field: string | null = null,
+    readonly present: unknown = null,
+  ) {
     super(message);
   }
 }
 
-let onLoggedOut = () => {};
-export function whenLoggedOut(f: () => void) {
-  onLoggedOut = f;
+let loggedOut = () => {};
+
+/** Calls `told` when the server says that nobody is logged in. */
+export function whenLoggedOut(told: () => void) {
+  loggedOut = told;
 }
 
-export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const init: RequestInit = { method, headers: { 'content-type': 'application/json' } };
-  if (body !== undefined) init.body = JSON.stringify(body);
+async function request(method: Method, url: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+  const init: RequestInit = { method: method.toUpperCase(), headers: { 'content-type': 'application/json' } };
+  if (signal) init.signal = signal;
+  if (method !== 'get') init.body = JSON.stringify(body ?? {});
   let answer: Response;
   try {
-    answer = await fetch(`/api/v1/${path}`, init);
-  } catch {
-    throw new ApiError(0, 'Fettler does not answer.', 'Is it running, and is the network up?');
+    answer = await fetch(url, init);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, 'unreachable', '', null);
   }
-  if (answer.status === 401 && path !== 'login') onLoggedOut();
-  const text = await answer.text();
-  if (!answer.ok) {
-    let error: { message?: string; hint?: string } = {};
-    try {
-      error = JSON.parse(text).error ?? {};
-    } catch {
-      error = { message: text.slice(0, 300) };
-    }
-    throw new ApiError(answer.status, error.message ?? `Error ${answer.status}`, error.hint ?? null);
-  }
-  return (text ? JSON.parse(text) : undefined) as T;
+  if (answer.ok) return answer;
+  if (answer.status === 401 && !url.endsWith('/login') && !url.endsWith('/me')) loggedOut();
+  throw await problem(answer);
 }
 
-export const get = <T>(path: string) => call<T>('GET', path);
-export const post = <T>(path: string, body: unknown = {}) => call<T>('POST', path, body);
-export const put = <T>(path: string, body: unknown) => call<T>('PUT', path, body);
-export const patch = <T>(path: string, body: unknown) => call<T>('PATCH', path, body);
-export const del = (path: string) => call<void>('DELETE', path);
+async function problem(answer: Response): Promise<ApiError> {
+  const text = await answer.text();
+  let error: Partial<Schemas['Problem']> = {};
+  try {
+    error = JSON.parse(text).error ?? {};
+  } catch {
+    error = { message: text.slice(0, 300) };
+  }
+  const message = error.message || `HTTP ${answer.status}`;
+  return new ApiError(answer.status, error.code ?? '', message, error.hint ?? null, error.field ?? null, error.present);
+}
 
-export async function csv(query: string): Promise<Blob> {
-  const answer = await fetch('/api/v1/sql', {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query, format: 'csv', max_rows: 100000 }),
-  });
-  if (!answer.ok) throw new ApiError(answer.status, await answer.text(), null);
+function address(path: string, names: object = {}, query: object = {}): string {
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(names[name as never])));
+  const asked = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const search = new URLSearchParams(asked.map(([name, value]) => [name, String(value)])).toString();
+  return `/api/v1${filled}${search && `?${search}`}`;
+}
+
+async function call<M extends Method, P extends PathOf<M>>(method: M, path: P, options: Options<Call<M, P>>): Promise<Answer<Call<M, P>>> {
+  const url = address(path, options.path as object | undefined, options.query as object | undefined);
+  const answer = await request(method, url, options.body, options.signal);
+  const text = await answer.text();
+  return (text ? JSON.parse(text) : undefined) as Answer<Call<M, P>>;
+}
+
+export const get = <P extends PathOf<'get'>>(path: P, options: Options<Call<'get', P>> = {}) => call('get', path, options);
+export const post = <P extends PathOf<'post'>>(path: P, options: Options<Call<'post', P>> = {}) => call('post', path, options);
+export const put = <P extends PathOf<'put'>>(path: P, options: Options<Call<'put', P>> = {}) => call('put', path, options);
+export const patch = <P extends PathOf<'patch'>>(path: P, options: Options<Call<'patch', P>> = {}) => call('patch', path, options);
+export const del = <P extends PathOf<'delete'>>(path: P, options: Options<Call<'delete', P>> = {}) => call('delete', path, options);
+
+/** The answer of a query as a CSV file, at most 1,000,000 rows. */
+export async function queryCsv(query: string): Promise<Blob> {
+  const answer = await request('post', '/api/v1/sql', { query, format: 'csv', max_rows: 1_000_000 });
   return answer.blob();
 }
 
+/** Hands a file to the browser's downloads. */
 export function save(blob: Blob, name: string) {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
-  URL.revokeObjectURL(link.href);
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

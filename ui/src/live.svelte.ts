@@ -1,98 +1,136 @@
-/** One WebSocket per tab: newest values, health, alarms. */
+/**
+ * What changes by itself: newest values, health, alarms, over one WebSocket per tab.
+ *
+ * A screen says what it shows (`watch`) and reads `value`, `health` and `alarms`; only what it read is drawn anew.
+ * Alarms carry a number without holes; on a hole, and after every reconnect, the whole list is read again.
+ */
+import { SvelteMap } from 'svelte/reactivity';
+import { merge } from './alarms';
 import { get, type Alarm, type Level } from './api';
 
-export interface Live { time_us: number; value: number | null; quality: number }
+export interface Value { time_us: number; value: number | null; quality: number }
+export interface Health { score: number | null; level: Level; state: string | null }
+export interface Status { accepted: number; stored: number; rejected: number; dropped: number; rate_per_s: number; read_only: string | null }
 
-export const live = $state({
-  connected: false,
-  nowUs: Date.now() * 1000,
-  values: {} as Record<number, Live>,
-  health: {} as Record<number, { score: number | null; level: Level; state: string | null }>,
-  alarms: [] as Alarm[],
-  alarmsLoaded: false,
-  status: null as null | { accepted: number; stored: number; rejected: number; dropped: number; rate_per_s: number; read_only: string | null },
-});
-
-let socket: WebSocket | null = null;
-let seq = 0;
-let tries = 0;
-let stopped = true;
-const wanted = { signals: [] as number[], assets: [] as number[] };
-
-export async function loadAlarms() {
-  const list = await get<{ alarms: Alarm[]; seq: number }>('alarms?view=all');
-  live.alarms = list.alarms;
-  live.alarmsLoaded = true;
-  seq = list.seq;
-}
-
-/** Says which signals the page shows; replaces what was said before. */
-export function watch(signals: number[], assets: number[] = []) {
-  wanted.signals = signals;
-  wanted.assets = assets;
-  subscribe();
-}
-
-function subscribe() {
-  if (socket?.readyState !== WebSocket.OPEN) return;
-  socket.send(JSON.stringify({ subscribe: { signals: wanted.signals, assets: wanted.assets, alarms: true } }));
-}
-
-export function startLive() {
-  stopped = false;
-  connect();
-}
-
-export function stopLive() {
-  stopped = true;
-  socket?.close();
-}
-
-function connect() {
-  if (stopped) return;
-  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-  socket = new WebSocket(`${scheme}://${location.host}/api/v1/live`);
-  socket.onopen = () => {
-    tries = 0;
-    live.connected = true;
-    subscribe();
-    void loadAlarms().catch(() => {});
-  };
-  socket.onmessage = (event) => receive(JSON.parse(event.data as string));
-  socket.onclose = () => {
-    live.connected = false;
-    tries += 1;
-    setTimeout(connect, Math.min(10_000, 300 * 2 ** Math.min(tries, 6)) * (0.5 + Math.random()));
-  };
-}
-
-type Message =
+export type Message =
   | { type: 'hello'; now_us: number; alarm_seq: number }
   | { type: 'values'; now_us: number; values: [number, number, number | null, number][] }
   | { type: 'health'; assets: [number, number | null, Level, string | null][] }
   | { type: 'alarm'; seq: number; alarm: Alarm }
-  | ({ type: 'status' } & NonNullable<typeof live.status>);
+  | ({ type: 'status' } & Status);
+
+const MAX_WAIT_MS = 10_000;
+const MAX_SIGNALS = 5_000;
+
+class Live {
+  connected = $state(false);
+  /** The server's clock: ages are told by the clock that stamped the values. */
+  nowUs = $state(Date.now() * 1000);
+  status = $state.raw<Status | null>(null);
+  alarms = $state.raw<readonly Alarm[]>([]);
+  alarmsLoaded = $state(false);
+  flood = $state(false);
+  ratePerH = $state<number | null>(null);
+  readonly values = new SvelteMap<number, Value>();
+  readonly health = new SvelteMap<number, Health>();
+}
+
+export const live = new Live();
+
+let socket: WebSocket | null = null;
+let isWanted = false;
+let tries = 0;
+let seq = 0;
+let retry: ReturnType<typeof setTimeout> | undefined;
+let skewUs = 0;
+
+const watched = { signals: new Map<number, number>(), assets: new Map<number, number>() };
+let isTelling = false;
+
+function add(to: Map<number, number>, ids: readonly number[], by: 1 | -1) {
+  for (const id of ids) {
+    const users = (to.get(id) ?? 0) + by;
+    if (users > 0) to.set(id, users);
+    else to.delete(id);
+  }
+}
+
+/** Asks for values of `signals` and health of `assets` until the returned function is called. */
+export function watch(signals: readonly number[], assets: readonly number[] = []): () => void {
+  add(watched.signals, signals, 1);
+  add(watched.assets, assets, 1);
+  tell();
+  return () => {
+    add(watched.signals, signals, -1);
+    add(watched.assets, assets, -1);
+    tell();
+  };
+}
+
+/** Tells the server what is shown; many rows that come into view together are one message. */
+function tell() {
+  if (isTelling) return;
+  isTelling = true;
+  queueMicrotask(() => {
+    isTelling = false;
+    if (socket?.readyState !== WebSocket.OPEN) return;
+    const signals = [...watched.signals.keys()].slice(0, MAX_SIGNALS);
+    socket.send(JSON.stringify({ subscribe: { signals, assets: [...watched.assets.keys()], alarms: true } }));
+  });
+}
+
+export function startLive() {
+  if (isWanted) return;
+  isWanted = true;
+  connect();
+}
+
+export function stopLive() {
+  isWanted = false;
+  clearTimeout(retry);
+  socket?.close();
+  live.values.clear();
+  live.health.clear();
+  live.alarms = [];
+  live.alarmsLoaded = false;
+}
+
+function connect() {
+  if (!isWanted) return;
+  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+  const mine = new WebSocket(`${scheme}://${location.host}/api/v1/live`);
+  socket = mine;
+  mine.onopen = () => {
+    tries = 0;
+    live.connected = true;
+    tell();
+    void loadAlarms();
+  };
+  mine.onmessage = (event) => receive(JSON.parse(event.data as string) as Message);
+  mine.onclose = () => {
+    if (socket !== mine) return;
+    live.connected = false;
+    tries += 1;
+    // Tabs of a whole control room must not come back in the same instant.
+    const waitMs = Math.min(MAX_WAIT_MS, 250 * 2 ** Math.min(tries, 6)) * (0.5 + Math.random());
+    if (isWanted) retry = setTimeout(connect, waitMs);
+  };
+}
 
 function receive(message: Message) {
   switch (message.type) {
     case 'hello':
-      live.nowUs = message.now_us;
+      setNow(message.now_us);
       break;
     case 'values':
-      live.nowUs = message.now_us;
-      for (const [signal, time_us, value, quality] of message.values) live.values[signal] = { time_us, value, quality };
+      setNow(message.now_us);
+      for (const [signal, time_us, value, quality] of message.values) live.values.set(signal, { time_us, value, quality });
       break;
     case 'health':
-      for (const [asset, score, level, state] of message.assets) live.health[asset] = { score, level, state };
+      for (const [asset, score, level, state] of message.assets) live.health.set(asset, { score, level, state });
       break;
     case 'alarm':
-      if (live.alarmsLoaded && message.seq > seq + 1) {
-        // A hole: the list knows what we missed.
-        void loadAlarms().catch(() => {});
-        return;
-      }
-      seq = Math.max(seq, message.seq);
-      place(message.alarm);
+      receiveAlarm(message.seq, message.alarm);
       break;
     case 'status':
       live.status = message;
@@ -100,24 +138,53 @@ function receive(message: Message) {
   }
 }
 
+function setNow(nowUs: number) {
+  skewUs = nowUs - Date.now() * 1000;
+  // Ages are shown in seconds; drawing them ten times a second would only burn the battery.
+  if (Math.abs(nowUs - live.nowUs) >= 1e6) live.nowUs = nowUs;
+}
+
+setInterval(() => setNow(Date.now() * 1000 + skewUs), 1000);
+
+const arrived: Alarm[] = [];
+
+/** Keeps one alarm; those of one frame are drawn together, so that a flood cannot freeze the screen. */
+function receiveAlarm(at: number, alarm: Alarm) {
+  if (live.alarmsLoaded && at > seq + 1) {
+    void loadAlarms();
+    return;
+  }
+  seq = Math.max(seq, at);
+  if (arrived.push(alarm) === 1) setTimeout(placeArrived, 16);
+}
+
+function placeArrived() {
+  live.alarms = merge(live.alarms, arrived.splice(0));
+}
+
+/** Shows an alarm as an answer of the server told it. */
 export function place(alarm: Alarm) {
-  const at = live.alarms.findIndex((other) => other.id === alarm.id);
-  if (at >= 0) {
-    if ((live.alarms[at]?.seq ?? 0) <= alarm.seq) live.alarms[at] = alarm;
-  } else live.alarms.push(alarm);
+  live.alarms = merge(live.alarms, [alarm]);
 }
 
-/** Needs somebody now: not hidden, and active or not yet seen. */
-export function calls(alarm: Alarm): boolean {
-  return alarm.overlay === null && alarm.state !== 'normal';
+let loading: Promise<void> | null = null;
+
+/** Reads the whole list; calls that come while it is being read share one reading. */
+export function loadAlarms(): Promise<void> {
+  loading ??= get('/alarms', { query: { view: 'all' } })
+    .then((list) => {
+      live.alarms = merge(list.alarms, arrived.splice(0));
+      live.flood = list.flood;
+      live.ratePerH = list.rate_per_h;
+      live.alarmsLoaded = true;
+      seq = list.seq;
+    })
+    .catch(() => undefined)
+    .finally(() => (loading = null));
+  return loading;
 }
 
-/** Most urgent first: not seen before seen, then priority, then the oldest. */
-export function byUrgency(a: Alarm, b: Alarm): number {
-  const seen = (alarm: Alarm) => (alarm.state === 'unack' ? 0 : alarm.state === 'rtn_unack' ? 1 : 2);
-  return seen(a) - seen(b) || a.priority - b.priority || a.since_us - b.since_us;
-}
-
+// The rate per hour and the flood flag are not in the stream.
 setInterval(() => {
-  live.nowUs = Math.max(live.nowUs, Date.now() * 1000);
-}, 1000);
+  if (live.connected && document.visibilityState === 'visible') void loadAlarms();
+}, 60_000);
