@@ -1,29 +1,31 @@
-// Every screen in light, dark and at phone width: FETTLER_URL=… FETTLER_PASSWORD=… node tests/ui/screenshots.mjs FOLDER
+// Every screen in light, dark, German and at phone width: FETTLER_URL=… FETTLER_PASSWORD=… node tests/ui/screenshots.mjs FOLDER [PART OF A NAME]
 import { mkdirSync } from 'node:fs';
-import { browser, logIn, screens, url } from './lib.mjs';
+import { browser, logIn, plantScreens, screens, settled, url } from './lib.mjs';
 
-const folder = process.argv[2] ?? 'screenshots';
+const [folder = 'screenshots', only = ''] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const chromium = await browser();
 const views = [
-  ['light', { colorScheme: 'light', viewport: { width: 1360, height: 900 } }],
-  ['dark', { colorScheme: 'dark', viewport: { width: 1360, height: 900 } }],
-  ['phone', { colorScheme: 'light', viewport: { width: 390, height: 844 } }],
+  ['light', { colorScheme: 'light', locale: 'en-GB', viewport: { width: 1440, height: 900 } }],
+  ['dark', { colorScheme: 'dark', locale: 'de-DE', viewport: { width: 1440, height: 900 } }],
+  ['phone', { colorScheme: 'light', locale: 'en-GB', viewport: { width: 360, height: 780 }, hasTouch: true }],
 ];
-for (const [name, options] of views) {
-  const page = await (await chromium.newContext({ ...options, locale: 'en-GB' })).newPage();
+for (const [view, options] of views) {
+  const context = await chromium.newContext(options);
+  const page = await context.newPage();
+  await page.goto(url);
+  await page.waitForSelector('input[name=password]');
+  await page.screenshot({ path: `${folder}/${view}-login.png` });
   await logIn(page);
-  const me = await page.evaluate(async () => (await fetch('/api/v1/assets')).json());
-  const machine = me.find((asset) => asset.worst_alarm) ?? me.find((asset) => asset.kind === 'machine');
-  const signals = machine ? await page.evaluate(async (id) => (await (await fetch(`/api/v1/assets/${id}`)).json()).signals.map((signal) => signal.id), machine.id) : [];
-  const alarms = await page.evaluate(async () => (await (await fetch('/api/v1/alarms?view=active')).json()).alarms);
-  const all = [...screens.filter((path) => path !== '/trends' && path !== '/alarms'), `/assets/${machine?.id}`,
-    `/trends?signals=${signals.slice(1, 4).join(',')}&span=86400000000`, alarms[0] ? `/alarms?id=${alarms[0].id}` : '/alarms'];
-  for (const path of all) {
+  for (const path of [...screens, ...(await plantScreens(page))]) {
+    const name = `${view}-${path.replace(/[?&]q=.*/, '-answer').replace(/[?&=/]+/g, '-').replace(/^-/, '').replace(/[^\w-]/g, '_').slice(0, 40) || 'overview'}`;
+    if (!name.includes(only)) continue;
     await page.goto(url + path);
-    if (path === '/sql') await page.click('button.primary');
-    await page.waitForTimeout(1800);
-    await page.screenshot({ path: `${folder}/${name}-${path.split('?')[0].slice(1).replace('/', '-') || 'overview'}.png` });
+    await settled(page);
+    await page.waitForTimeout(700);
+    await page.screenshot({ path: `${folder}/${name}.png`, fullPage: view === 'phone' });
+    console.log(name);
   }
+  await context.close();
 }
 await chromium.close();
