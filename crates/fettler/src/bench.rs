@@ -46,6 +46,28 @@ enum Name {
         #[arg(long, default_value_t = 0.01)]
         days_per_false_alarm: f64,
     },
+    /// The algorithms of `analytics` on public data, each beside its published, trivial and peer rows.
+    Analytics(Algorithms),
+    /// The algorithms of `optimize` on public instances, each beside its best known solution and its peer.
+    Optimize(Algorithms),
+}
+
+#[derive(ClapArgs)]
+struct Algorithms {
+    /// Which benchmark; all when left out.
+    name: Option<String>,
+    /// Folder of the unpacked data sets.
+    #[arg(long, env = "FETTLER_DATA")]
+    data: PathBuf,
+    /// Seed of every random choice.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Limit per instance in seconds, where a benchmark searches.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Leave out the peers, which are installed from PyPI.
+    #[arg(long)]
+    no_peers: bool,
 }
 
 pub(crate) async fn command(args: Args) -> anyhow::Result<()> {
@@ -57,9 +79,17 @@ pub(crate) async fn command(args: Args) -> anyhow::Result<()> {
         Some(Name::Skab { data, days_per_false_alarm }) => {
             skab::run(data, days_per_false_alarm).await
         }
+        Some(Name::Analytics(args)) => algorithms(bench::analytics::ALL, args),
+        Some(Name::Optimize(args)) => algorithms(bench::optimize::ALL, args),
         None => {
-            print("fettler bench line-protocol | mqtt | skab     (--help for each)\n");
+            print("fettler bench line-protocol | mqtt | skab | analytics | optimize     (--help for each)\n");
             Ok(())
         }
     }
+}
+
+fn algorithms(benches: &[bench::Bench], args: Algorithms) -> anyhow::Result<()> {
+    let Algorithms { name, data, seed, seconds, no_peers } = args;
+    let options = bench::Options { data, seed, seconds, peers: !no_peers };
+    bench::run(benches, name.as_deref(), &options, |table| print(&format!("{table}\n")))
 }

@@ -5,9 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Bottom-up: a crate may use those before it.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 13] = [
     "signal",
     "analytics",
+    "optimize",
+    "bench",
     "wal",
     "connect",
     "metastore",

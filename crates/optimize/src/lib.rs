@@ -1,0 +1,14 @@
+//! From what the platform knows to decisions: bottlenecks, schedules, routes, energy, stock, set-points.
+//!
+//! ```text
+//! facts (states, orders, prices, demand) ──► one module per decision ──► Recommendation: now → proposed
+//! ```
+//!
+//! Pure and synchronous: deadlines and seeds are arguments, progress and cancellation go through [`Control`].
+//! This crate never opens a file, a socket or a clock of its own accord, and has no `async fn`.
+
+mod control;
+mod recommendation;
+
+pub use control::{Control, Progress, Stop};
+pub use recommendation::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};
