@@ -10,8 +10,14 @@
 
 pub mod alarm;
 pub mod clean;
+pub mod detect;
 pub mod diagnose;
+mod frame;
+mod random;
+mod saved;
 pub mod stream;
 #[cfg(test)]
 mod testing;
 pub mod trees;
+
+pub use frame::{Detector, Frame};

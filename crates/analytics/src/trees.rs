@@ -21,7 +21,6 @@ mod forest;
 mod grow;
 mod objective;
 mod onnx;
-pub(crate) mod random;
 mod save;
 mod shap;
 mod train;

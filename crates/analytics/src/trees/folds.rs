@@ -1,7 +1,7 @@
 //! Honest validation: machines and time are kept apart.
 
-use super::random::Random;
 use super::{Data, Error, Forest, Params, train};
+use crate::random::Random;
 
 /// Rows to learn from and rows to judge by.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use super::bins::{Binned, MISSING};
 use super::forest::{Forest, Node};
 use super::grow::{Blocks, Grown, GrownNode, Limits, Packed, Pool, grow};
 use super::objective::{quantile, softmax};
-use super::random::Random;
 use super::{Data, Error, Objective, Params};
+use crate::random::Random;
 
 /// Rows of one forest: their integer gradients still have 11 bits on average.
 const MAX_ROWS: usize = 1 << 20;

@@ -1,7 +1,9 @@
 //! Seeded random numbers, the same on every machine.
 
-/// SplitMix64 (Steele, Lea & Flood (2014), fig. 17).
-#[derive(Clone, Debug)]
+use serde::{Deserialize, Serialize};
+
+/// SplitMix64 (Steele, Lea & Flood (2014), fig. 17); it can be saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -15,6 +17,11 @@ impl Random {
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
+    }
+
+    /// From 0 up to, not including, 1.
+    pub(crate) fn uniform(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// A number below `n` (`n` > 0); the bias of at most n / 2⁶⁴ does not matter here.

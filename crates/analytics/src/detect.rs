@@ -1,0 +1,27 @@
+//! Detectors for streams: how unusual is this value or row, given what came before?
+//!
+//! | one signal | several signals | any score |
+//! |---|---|---|
+//! | [`ewma`] robust level and spread | [`mahalanobis`] lagged, shrunk | [`quantile`] P² and t-digest |
+//! | [`cusum`] small lasting shifts | [`half_space`] trees, no distances | [`conformal`] p-values, e-processes |
+//! | [`seasonal`] residual of a daily pattern | [`isolation`] forest, batch | [`fuse`] ranks of several scores |
+//! | [`adwin`] a window that forgets what changed | [`rolling`] mean and spread of a window | [`budget`] one false alarm in so many rows |
+//!
+//! All are updated value by value without allocation once they are warm, and can be saved and restored bit for
+//! bit. NaN is missing: it changes nothing and its score is NaN.
+
+pub mod adwin;
+pub mod budget;
+pub mod conformal;
+pub mod cusum;
+pub mod ewma;
+pub mod fuse;
+pub mod half_space;
+pub mod isolation;
+pub mod mahalanobis;
+pub mod quantile;
+pub mod rolling;
+pub mod seasonal;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! Small shifts that last.
+
+use serde::{Deserialize, Serialize};
+
+/// Two-sided tabular CUSUM: S⁺ = max(0, S⁺ + z − k), S⁻ = max(0, S⁻ − z − k); an alarm above h.
+///
+/// Source: Page (1954), "Continuous inspection schemes"; k = ½, h = 5 gives one false alarm in 465 independent
+/// normal values (Montgomery (2013), table 9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cusum {
+    slack: f64,
+    limit: f64,
+    high: f64,
+    low: f64,
+}
+
+/// In which direction a CUSUM has been passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shift {
+    /// The mean has risen.
+    Up,
+    /// The mean has fallen.
+    Down,
+}
+
+impl Cusum {
+    /// `slack` (k) is half of the shift to be found, `limit` (h) what the sum must pass, both in standard deviations.
+    pub fn new(slack: f64, limit: f64) -> Cusum {
+        Cusum { slack, limit, high: 0.0, low: 0.0 }
+    }
+
+    /// Takes a value in standard deviations from its target; after an alarm both sums begin anew. NaN says nothing.
+    ///
+    /// ```
+    /// use analytics::detect::cusum::{Cusum, Shift};
+    /// let mut cusum = Cusum::new(0.5, 2.0);
+    /// assert_eq!(cusum.push(1.5), None); // sum 1
+    /// assert_eq!(cusum.push(1.5), None); // sum 2, not above 2
+    /// assert_eq!(cusum.push(1.5), Some(Shift::Up)); // sum 3
+    /// assert_eq!(cusum.sums(), (0.0, 0.0));
+    /// ```
+    pub fn push(&mut self, z: f64) -> Option<Shift> {
+        if z.is_nan() {
+            return None;
+        }
+        self.high = (self.high + z - self.slack).max(0.0);
+        self.low = (self.low - z - self.slack).max(0.0);
+        let shift = if self.high > self.limit {
+            Shift::Up
+        } else if self.low > self.limit {
+            Shift::Down
+        } else {
+            return None;
+        };
+        (self.high, self.low) = (0.0, 0.0);
+        Some(shift)
+    }
+
+    /// Both sums, upward and downward.
+    pub fn sums(&self) -> (f64, f64) {
+        (self.high, self.low)
+    }
+}

@@ -1,0 +1,194 @@
+//! Distance of the last rows from normal ones, in units of their own covariance.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Detector, Frame};
+
+/// Squared Mahalanobis distance of a window of rows, over its length; about 1 for normal rows.
+///
+/// The window holds the present row and `lags` before it, so that a wrong movement counts as well as a wrong value.
+/// Columns are standardized by their mean and standard deviation, the correlation is shrunk toward the identity.
+///
+/// Source: Mahalanobis (1936); Hotelling (1947), T²; shrinkage after Ledoit & Wolf (2004), with a given intensity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mahalanobis {
+    lags: usize,
+    shrinkage: f64,
+    n_columns: usize,
+    #[serde(with = "crate::saved::floats")]
+    center: Vec<f64>,
+    weight: Vec<f64>,
+    /// L⁻¹ of the correlation L·Lᵀ, rows of the lower triangle one after another.
+    whitening: Vec<f64>,
+    /// Standardized values, newest row first.
+    window: Vec<f64>,
+    n_seen: usize,
+}
+
+impl Mahalanobis {
+    /// Looks at the present row and `lags` before it; `shrinkage` is the share of the identity, 0 to 1.
+    pub fn new(lags: usize, shrinkage: f64) -> Mahalanobis {
+        Mahalanobis {
+            lags,
+            shrinkage,
+            n_columns: 0,
+            center: Vec::new(),
+            weight: Vec::new(),
+            whitening: Vec::new(),
+            window: Vec::new(),
+            n_seen: 0,
+        }
+    }
+
+    /// Takes the next row; NaN until fitted and until the window is full. NaN values count as usual ones.
+    ///
+    /// Cost: O(D²/2) for D = columns · (lags + 1), no allocation.
+    /// ```
+    /// use analytics::{Detector, Frame, detect::mahalanobis::Mahalanobis};
+    /// let mut distance = Mahalanobis::new(0, 0.0);
+    /// assert!(distance.push(&[1.0]).is_nan());
+    /// distance.fit(&Frame::from_rows(1, &[-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0]));
+    /// assert!((distance.push(&[3.0]) - 9.0).abs() < 1e-9);
+    /// ```
+    ///
+    /// # Panics
+    /// When `row` has another number of values than the rows it was fitted to.
+    pub fn push(&mut self, row: &[f64]) -> f64 {
+        if self.whitening.is_empty() {
+            return f64::NAN;
+        }
+        assert_eq!(row.len(), self.n_columns);
+        let length = self.window.len();
+        self.window.copy_within(..length - self.n_columns, self.n_columns);
+        let usual = self.center.iter().zip(&self.weight);
+        for (slot, (value, (center, weight))) in self.window.iter_mut().zip(row.iter().zip(usual)) {
+            let z = (value - center) * weight;
+            *slot = if z.is_nan() { 0.0 } else { z.clamp(-1e6, 1e6) };
+        }
+        self.n_seen += 1;
+        if self.n_seen <= self.lags { f64::NAN } else { self.squared_distance() / length as f64 }
+    }
+
+    fn squared_distance(&self) -> f64 {
+        let mut start = 0;
+        let mut sum = 0.0;
+        for idx in 0..self.window.len() {
+            let row = &self.whitening[start..=start + idx];
+            sum += dot(row, &self.window[..=idx]).powi(2);
+            start += idx + 1;
+        }
+        sum
+    }
+}
+
+impl Detector for Mahalanobis {
+    fn fit(&mut self, frame: &Frame) {
+        self.n_columns = frame.n_columns();
+        self.n_seen = 0;
+        self.whitening.clear();
+        let dimensions = self.n_columns * (self.lags + 1);
+        self.window = vec![0.0; dimensions];
+        if frame.n_rows() < self.lags + 2 || dimensions == 0 {
+            return;
+        }
+        (self.center, self.weight) = frame.columns.iter().map(|column| standard(column)).unzip();
+        let correlation = self.correlation(frame, dimensions);
+        if let Some(lower) = cholesky(correlation, dimensions) {
+            self.whitening = inverse_lower(&lower, dimensions);
+        }
+    }
+
+    fn score(&mut self, frame: &Frame, scores: &mut Vec<f64>) {
+        let mut row = Vec::new();
+        for row_idx in 0..frame.n_rows() {
+            frame.copy_row(row_idx, &mut row);
+            scores.push(self.push(&row));
+        }
+    }
+}
+
+impl Mahalanobis {
+    /// Shrunk correlation of the windows; at least a millionth of the identity, so that it can be inverted.
+    fn correlation(&self, frame: &Frame, dimensions: usize) -> Vec<f64> {
+        let n_rows = frame.n_rows();
+        let mut sum = vec![0.0; dimensions * dimensions];
+        let mut window = vec![0.0; dimensions];
+        for row_idx in self.lags..n_rows {
+            for (idx, z) in window.iter_mut().enumerate() {
+                let (lag, column) = (idx / self.n_columns, idx % self.n_columns);
+                let value = frame.columns[column][row_idx - lag];
+                *z = (value - self.center[column]) * self.weight[column];
+                if !z.is_finite() {
+                    *z = 0.0;
+                }
+            }
+            for i in 0..dimensions {
+                let row = &mut sum[i * dimensions..=i * dimensions + i];
+                row.iter_mut().zip(&window).for_each(|(sum, z)| *sum += window[i] * z);
+            }
+        }
+        let shrinkage = self.shrinkage.clamp(1e-6, 1.0);
+        let scale = (1.0 - shrinkage) / (n_rows - self.lags) as f64;
+        sum.iter_mut().for_each(|sum| *sum *= scale);
+        (0..dimensions).for_each(|idx| sum[idx * dimensions + idx] += shrinkage);
+        sum
+    }
+}
+
+/// Mean and one over the standard deviation; weight 0 where nothing moves.
+fn standard(column: &[f64]) -> (f64, f64) {
+    let finite = || column.iter().filter(|value| value.is_finite());
+    let n = finite().count().max(1) as f64;
+    let mean = finite().sum::<f64>() / n;
+    let sigma = (finite().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let moves = sigma.is_finite() && sigma > 1e-12 * mean.abs() && sigma > 0.0;
+    (mean, if moves { 1.0 / sigma } else { 0.0 })
+}
+
+/// Lower triangle of a symmetric matrix to its Cholesky factor; none when it is not positive definite.
+fn cholesky(mut a: Vec<f64>, n: usize) -> Option<Vec<f64>> {
+    for i in 0..n {
+        for j in 0..=i {
+            let (upper, row) = a.split_at(i * n);
+            let dots = if i == j {
+                dot(&row[..j], &row[..j])
+            } else {
+                dot(&row[..j], &upper[j * n..j * n + j])
+            };
+            let rest = a[i * n + j] - dots;
+            if i == j && (rest.is_nan() || rest <= 0.0) {
+                return None;
+            }
+            a[i * n + j] = if i == j { rest.sqrt() } else { rest / a[j * n + j] };
+        }
+    }
+    Some(a)
+}
+
+/// L⁻¹ by forward substitution, its rows packed.
+fn inverse_lower(lower: &[f64], n: usize) -> Vec<f64> {
+    let mut inverse = vec![0.0; n * n];
+    for column in 0..n {
+        inverse[column * n + column] = 1.0 / lower[column * n + column];
+        for row in column + 1..n {
+            let sum: f64 =
+                (column..row).map(|k| lower[row * n + k] * inverse[k * n + column]).sum();
+            inverse[row * n + column] = -sum / lower[row * n + row];
+        }
+    }
+    (0..n).flat_map(|row| inverse[row * n..=row * n + row].to_vec()).collect()
+}
+
+/// Sums side by side, so that the compiler can use vector registers.
+#[inline]
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 4];
+    let (a_parts, b_parts) = (a.chunks_exact(4), b.chunks_exact(4));
+    let rest: f64 = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a_parts.zip(b_parts) {
+        for lane in 0..4 {
+            sums[lane] += x[lane] * y[lane];
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
