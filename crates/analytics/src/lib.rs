@@ -12,6 +12,7 @@ pub mod alarm;
 pub mod clean;
 pub mod detect;
 pub mod diagnose;
+pub mod drift;
 mod frame;
 mod random;
 mod saved;
