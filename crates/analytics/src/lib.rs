@@ -14,6 +14,7 @@ pub mod detect;
 pub mod diagnose;
 pub mod drift;
 mod frame;
+pub mod monitor;
 mod random;
 mod saved;
 pub mod stream;
