@@ -6,7 +6,15 @@
 //! Source of the spike rule: Hampel (1974), "The influence curve and its role in robust estimation"; as a
 //! causal filter in Pearson et al. (2016), "Generalized Hampel filters", eq. 2.
 
+mod fill;
+mod regime;
+mod resample;
+
 use serde::{Deserialize, Serialize};
+
+pub use fill::{Fill, fill};
+pub use regime::Regimes;
+pub use resample::{Aggregate, align};
 
 /// Values kept per signal for the spike rule, the present one included.
 const WINDOW: usize = 7;
@@ -106,14 +114,17 @@ impl Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     last_time_us: i64,
+    #[serde(with = "crate::saved::float")]
     last_value: f64,
     /// Since when the value is the same.
     same_since_us: i64,
     /// Usual time between samples, µs.
+    #[serde(with = "crate::saved::float")]
     interval_us: f64,
     /// Recent values that were finite and in range; a spike takes a place too, so that a step is believed in time.
     window: [f64; WINDOW - 1],
     /// Typical step between neighbors, for signals whose window is flat.
+    #[serde(with = "crate::saved::float")]
     step: f64,
     n_window: u8,
     next: u8,
@@ -406,6 +417,31 @@ mod tests {
         assert_eq!(count(&counter, [0.0, 100.0], Verdict::RATE), 0);
     }
 
+    #[test]
+    fn gaps_at_the_ends_and_all_missing_are_survived() {
+        let nan = f64::NAN;
+        let check = |mut values: Vec<f64>, how: Fill, expected: &[f64]| {
+            fill(&mut values, how, 9);
+            assert_eq!(format!("{values:?}"), format!("{expected:?}"));
+        };
+        check(vec![nan, 2.0, nan], Fill::Linear, &[2.0, 2.0, 2.0]);
+        check(vec![nan, 2.0, nan, 4.0], Fill::Hold, &[nan, 2.0, 2.0, 4.0]);
+        check(vec![nan, nan], Fill::Seasonal { period: 7 }, &[nan, nan]);
+        check(vec![], Fill::Linear, &[]);
+    }
+
+    #[test]
+    fn a_signal_without_levels_has_one_state() {
+        let mut noise = Noise::new(4);
+        let broad: Vec<f64> = (0..5000).map(|_| noise.normal()).collect();
+        assert_eq!(Regimes::learn(&broad, 3).n_states(), 1);
+        assert_eq!(Regimes::learn(&[], 3).n_states(), 1);
+        assert_eq!(Regimes::learn(&[7.0; 50], 3).n_states(), 1);
+        let three: Vec<f64> =
+            (0..3000).map(|n| f64::from(n / 200 % 3) * 20.0 + noise.normal()).collect();
+        assert_eq!(Regimes::learn(&three, 3).n_states(), 3);
+    }
+
     proptest! {
         #[test]
         fn any_input_is_judged_and_saving_changes_nothing(
@@ -418,7 +454,8 @@ mod tests {
             let cut = cut.index(samples.len());
             for (n, (time, value)) in samples.iter().enumerate() {
                 if n == cut {
-                    restored = track;
+                    let text = serde_json::to_string(&track).expect("serializes");
+                    restored = serde_json::from_str(&text).expect("parses");
                 }
                 let verdict = track.judge(&rules, 0, time * S, *value);
                 if n >= cut {
