@@ -10,7 +10,11 @@
 //! Three overlays hide an alarm without stopping its evaluation: shelved (by an operator, for a time),
 //! suppressed (by design), out of service (by maintenance).
 
+mod flood;
+
 use serde::{Deserialize, Serialize};
+
+pub use flood::{Chatter, Flood, STALE_US, is_stale};
 
 /// ISA-18.2 alarm states (§5.4, states A to D).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

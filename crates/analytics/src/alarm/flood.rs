@@ -1,0 +1,80 @@
+//! Too many alarms at once, the same one again and again, and those that nobody clears.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+const PERIOD_US: i64 = 600_000_000;
+const MINUTE_US: i64 = 60_000_000;
+/// A flood begins above so many alarms in ten minutes (ISA-18.2-2016 §16.5.4) …
+const BEGINS_ABOVE: usize = 10;
+/// … and ends below so many.
+const ENDS_BELOW: usize = 5;
+/// An alarm that rings so often within a minute chatters.
+const CHATTERS_FROM: usize = 3;
+/// An alarm active for longer than this is stale (ISA-18.2-2016 §16.5.7), µs.
+pub const STALE_US: i64 = 86_400_000_000;
+
+/// Whether an alarm active since `since_us` is stale.
+pub fn is_stale(since_us: i64, now_us: i64) -> bool {
+    now_us.saturating_sub(since_us) > STALE_US
+}
+
+/// Follows the rings of one operator position. Remembers at most the rings that it takes to decide.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Flood {
+    recent: VecDeque<i64>,
+    is_flood: bool,
+}
+
+impl Flood {
+    /// An alarm rings; says whether there is a flood. Times are µs and do not decrease.
+    ///
+    /// ```
+    /// use analytics::alarm::Flood;
+    /// let mut flood = Flood::default();
+    /// assert!((0..10).all(|n| !flood.ring(n * 1_000_000)));
+    /// assert!(flood.ring(10_000_000)); // the eleventh within ten minutes
+    /// assert!(!flood.tick(606_500_000)); // four are left within ten minutes
+    /// ```
+    pub fn ring(&mut self, time_us: i64) -> bool {
+        self.recent.push_back(time_us);
+        if self.recent.len() > BEGINS_ABOVE + 1 {
+            self.recent.pop_front();
+        }
+        self.tick(time_us)
+    }
+
+    /// Time passes; says whether there still is a flood.
+    pub fn tick(&mut self, now_us: i64) -> bool {
+        while self.recent.front().is_some_and(|ring_us| now_us.saturating_sub(*ring_us) > PERIOD_US)
+        {
+            self.recent.pop_front();
+        }
+        let n = self.recent.len();
+        self.is_flood = if self.is_flood { n >= ENDS_BELOW } else { n > BEGINS_ABOVE };
+        self.is_flood
+    }
+}
+
+/// Follows the rings of one alarm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Chatter {
+    last: [Option<i64>; CHATTERS_FROM - 1],
+}
+
+impl Chatter {
+    /// The alarm rings; says whether it has rung three times or more within a minute.
+    ///
+    /// ```
+    /// use analytics::alarm::Chatter;
+    /// let mut chatter = Chatter::default();
+    /// assert_eq!([0, 20, 60, 90].map(|s| chatter.ring(s * 1_000_000)), [false, false, true, false]);
+    /// ```
+    pub fn ring(&mut self, time_us: i64) -> bool {
+        let oldest = self.last[0];
+        self.last.rotate_left(1);
+        self.last[CHATTERS_FROM - 2] = Some(time_us);
+        oldest.is_some_and(|ring_us| time_us.saturating_sub(ring_us) <= MINUTE_US)
+    }
+}
