@@ -8,6 +8,7 @@
 //! This crate never opens a file, a socket or a clock of its own accord, and has no `async fn`.
 
 mod control;
+pub mod oee;
 mod recommendation;
 
 pub use control::{Control, Progress, Stop};

@@ -1,0 +1,208 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const MINUTE_US: i64 = 60_000_000;
+
+fn shift(from_min: i64, to_min: i64) -> Shift {
+    Shift { name: format!("{from_min}"), from_us: from_min * MINUTE_US, to_us: to_min * MINUTE_US }
+}
+
+fn change(at_min: i64, state: State, reason: Option<&str>) -> StateChange {
+    StateChange { at_us: at_min * MINUTE_US, state, reason: reason.map(Into::into) }
+}
+
+fn check(facts: &Facts, expected: &str) {
+    let found = match oee(facts) {
+        Ok(report) => report.shifts.iter().map(describe).collect::<Vec<_>>().join(" | "),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(found, expected);
+}
+
+fn describe(shift: &ShiftOee) -> String {
+    let show = |value: Option<f64>| value.map_or("-".into(), |v| format!("{v:.3}"));
+    let b = shift.buckets;
+    let minutes = [
+        b.planned_stop_us,
+        b.breakdown_us,
+        b.setup_us,
+        b.minor_stop_us,
+        b.reduced_speed_us,
+        b.startup_reject_us,
+        b.production_reject_us,
+        b.productive_us,
+        b.undivided_us,
+        b.unknown_us,
+    ];
+    let minutes: Vec<String> = minutes.iter().map(|us| (us / MINUTE_US).to_string()).collect();
+    let factors = [shift.availability(), shift.performance(), shift.quality()].map(show).join(" ");
+    format!("{factors} [{}]", minutes.join(" "))
+}
+
+const NOTHING: Facts =
+    Facts { shifts: &[], states: &[], known_until_us: 0, counts: &[], minor_stop_us: 0 };
+
+#[test]
+fn every_bucket_is_filled_by_hand() {
+    let states = [
+        change(0, State::Setup, None),
+        change(10, State::Running, None),
+        change(50, State::Down, Some("jam")),
+        change(53, State::Running, None),
+        change(60, State::Down, Some("motor")),
+        change(64, State::Down, Some("waiting for fitter")),
+        change(80, State::PlannedStop, None),
+        change(90, State::Running, None),
+    ];
+    let count = |at_min: i64, good, scrap, is_startup| Count {
+        good,
+        scrap,
+        is_startup,
+        ideal_cycle_s: Some(60.0),
+        ..Count::at(at_min * MINUTE_US)
+    };
+    let facts = Facts {
+        shifts: &[shift(0, 120)],
+        states: &states,
+        known_until_us: 110 * MINUTE_US,
+        counts: &[count(20, 3.0, 2.0, true), count(110, 46.0, 1.0, false)],
+        minor_stop_us: 5 * MINUTE_US,
+    };
+    // Running 10–50, 53–60, 90–110 = 67 min; 52 pieces of 1 min; the stop of 4 + 16 min is one breakdown.
+    check(&facts, "0.636 0.743 0.942 [10 20 10 3 15 2 1 49 0 10]");
+    let report = oee(&facts).expect("facts are sound");
+    let only = &report.shifts[0];
+    assert_eq!((only.n_breakdowns, only.mttr_h()), (1, Some(20.0 / 60.0)));
+    assert_eq!(report.reasons[0].reason, "waiting for fitter");
+    let oee = only.oee();
+    assert!((oee.value - 49.0 / 110.0).abs() < 1e-12 && oee.missing.is_empty());
+}
+
+#[test]
+fn a_missing_factor_is_missing_and_not_zero() {
+    let states = [change(0, State::Running, None)];
+    let facts = Facts {
+        shifts: &[shift(0, 60), shift(60, 120)],
+        states: &states,
+        known_until_us: 60 * MINUTE_US,
+        ..NOTHING
+    };
+    check(&facts, "1.000 - - [0 0 0 0 0 0 0 0 60 0] | - - - [0 0 0 0 0 0 0 0 0 60]");
+    let report = oee(&facts).expect("facts are sound");
+    assert_eq!(report.shifts[0].oee().missing, [Factor::Performance, Factor::Quality]);
+    let counts = [Count { good: 9.0, scrap: 1.0, ..Count::at(30 * MINUTE_US) }];
+    check(
+        &Facts { counts: &counts, ..facts },
+        "1.000 - 0.900 [0 0 0 0 0 0 0 0 60 0] | - - - [0 0 0 0 0 0 0 0 0 60]",
+    );
+}
+
+#[test]
+fn a_cycle_faster_than_ideal_shows_in_performance_and_time_still_adds_up() {
+    let states = [change(0, State::Running, None)];
+    let counts = [Count { good: 120.0, ideal_cycle_s: Some(60.0), ..Count::at(60 * MINUTE_US) }];
+    let facts = Facts {
+        shifts: &[shift(0, 60)],
+        states: &states,
+        known_until_us: 60 * MINUTE_US,
+        counts: &counts,
+        ..NOTHING
+    };
+    check(&facts, "1.000 2.000 1.000 [0 0 0 0 0 0 0 60 0 0]");
+}
+
+#[test]
+fn facts_that_contradict_themselves_are_named() {
+    check(&NOTHING, "");
+    check(
+        &Facts { shifts: &[shift(5, 5)], ..NOTHING },
+        "shift 5 ends at 300000000 µs, not after its begin at 300000000 µs; correct the calendar",
+    );
+    check(
+        &Facts { shifts: &[shift(0, 5), shift(4, 9)], ..NOTHING },
+        "shift 4 begins before shift 0 ends; sort the calendar and remove the overlap",
+    );
+    check(
+        &Facts { states: &[change(2, State::Down, None), change(1, State::Down, None)], ..NOTHING },
+        "state change 1 at 60000000 µs is earlier than the one before; sort them by time",
+    );
+    check(
+        &Facts { counts: &[Count { scrap: f64::NAN, ..Count::at(7) }], ..NOTHING },
+        "count 0 at 7 µs has NaN as scrap; pieces and cycles are finite, and not negative",
+    );
+}
+
+#[test]
+fn the_costliest_reason_is_priced_in_pieces() {
+    let states = [
+        change(0, State::Running, None),
+        change(45, State::Down, Some("glue")),
+        change(60, State::Running, None),
+        change(105, State::Down, Some("glue")),
+    ];
+    let counts = [Count { good: 90.0, ideal_cycle_s: Some(60.0), ..Count::at(100 * MINUTE_US) }];
+    let facts = Facts {
+        shifts: &[shift(0, 60), shift(60, 120)],
+        states: &states,
+        known_until_us: 120 * MINUTE_US,
+        counts: &counts,
+        minor_stop_us: 0,
+    };
+    let report = oee(&facts).expect("facts are sound");
+    let advice = recommend(&report, 50.0, 0).expect("time was lost");
+    assert_eq!(
+        advice.summary,
+        "0.5 h in 2 shifts went to glue: 50 % less would bring 15 good pieces"
+    );
+    assert_eq!((advice.gain.low, advice.gain.high), (15.0, 15.0), "both shifts lost the same");
+    assert!(recommend(&oee(&NOTHING).expect("empty is sound"), 50.0, 0).is_none());
+}
+
+fn state() -> impl Strategy<Value = State> {
+    prop_oneof![
+        Just(State::Running),
+        Just(State::PlannedStop),
+        Just(State::Setup),
+        Just(State::Down),
+        Just(State::Unknown)
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_buckets_fill_every_shift_exactly(
+        states in prop::collection::vec((0_i64..1_000_000, state()), 0..60),
+        gaps in prop::collection::vec((0_i64..10_000, 1_i64..90_000), 0..12),
+        pieces in prop::collection::vec((0_i64..1_000_000, 0.0..50.0_f64, 0.0..9.0_f64, prop::option::of(1e-6..0.01_f64), any::<bool>()), 0..40),
+        known_until_us in 0_i64..1_200_000,
+        minor_stop_us in 0_i64..40_000,
+    ) {
+        let mut states: Vec<StateChange> = states.into_iter().map(|(at, state)| StateChange::new(at, state)).collect();
+        states.sort_by_key(|change| change.at_us);
+        let mut end = 0;
+        let shifts: Vec<Shift> = gaps.into_iter().map(|(gap, length)| {
+            let from_us = end + gap;
+            end = from_us + length;
+            Shift { name: String::new(), from_us, to_us: end }
+        }).collect();
+        let mut counts: Vec<Count> = pieces.into_iter().map(|(at, good, scrap, ideal_cycle_s, is_startup)| Count {
+            good, scrap, ideal_cycle_s, is_startup, ..Count::at(at)
+        }).collect();
+        counts.sort_by_key(|count| count.at_us);
+        let facts = Facts { shifts: &shifts, states: &states, known_until_us, counts: &counts, minor_stop_us };
+        let report = oee(&facts).expect("sorted facts are sound");
+        for (shift, found) in shifts.iter().zip(&report.shifts) {
+            prop_assert_eq!(found.buckets.total_us(), shift.to_us - shift.from_us);
+            let b = found.buckets;
+            let all = [b.planned_stop_us, b.breakdown_us, b.setup_us, b.minor_stop_us, b.reduced_speed_us,
+                b.startup_reject_us, b.production_reject_us, b.productive_us, b.undivided_us, b.unknown_us];
+            prop_assert!(all.iter().all(|us| *us >= 0));
+            prop_assert!(found.quality().is_none_or(|q| (0.0..=1.0).contains(&q)));
+            prop_assert!(found.availability().is_none_or(|a| (0.0..=1.0).contains(&a)));
+        }
+        let by_reason: i64 = report.reasons.iter().map(ReasonLoss::total_us).sum();
+        let by_bucket: i64 = report.shifts.iter().map(|s| s.buckets.breakdown_us + s.buckets.setup_us + s.buckets.minor_stop_us).sum();
+        prop_assert_eq!(by_reason, by_bucket);
+    }
+}
