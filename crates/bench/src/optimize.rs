@@ -1,12 +1,20 @@
 //! The benchmarks of `optimize`.
 
+mod bottleneck;
 mod oee;
 
 use crate::Bench;
 
 /// Every benchmark of `optimize`, in the order in which they are run.
-pub const ALL: &[Bench] = &[Bench {
-    name: "oee",
-    about: "OEE: the worked example of InfluxDB Flux, and time accounting at scale",
-    run: oee::run,
-}];
+pub const ALL: &[Bench] = &[
+    Bench {
+        name: "oee",
+        about: "OEE: the worked example of InfluxDB Flux, and time accounting at scale",
+        run: oee::run,
+    },
+    Bench {
+        name: "bottleneck",
+        about: "bottlenecks: methods on random lines with a known answer",
+        run: bottleneck::run,
+    },
+];
