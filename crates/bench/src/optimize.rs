@@ -2,6 +2,7 @@
 
 mod bottleneck;
 mod oee;
+mod process;
 
 use crate::Bench;
 
@@ -17,4 +18,5 @@ pub const ALL: &[Bench] = &[
         about: "bottlenecks: methods on random lines with a known answer",
         run: bottleneck::run,
     },
+    Bench { name: "process", about: "process map: a real event log, and speed", run: process::run },
 ];

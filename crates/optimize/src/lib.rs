@@ -10,6 +10,7 @@
 pub mod bottleneck;
 mod control;
 pub mod oee;
+pub mod process;
 mod recommendation;
 
 pub use control::{Control, Progress, Stop};
