@@ -47,7 +47,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/assets/{id}", get(assets::detail).patch(assets::change))
         .route("/asset-types", get(assets::types))
         .route("/signals", get(signals::list))
-        .route("/signals/{id}", patch(signals::change))
+        .route("/signals/{id}", get(signals::detail).patch(signals::change))
         .route("/live", get(live::upgrade))
         .route("/trend", post(trend::trend))
         .route("/extent", get(trend::extent))

@@ -195,6 +195,19 @@ fn find(plant: &Plant, which: &Which, limit: usize) -> Vec<Arc<Signal>> {
     plant.model.all_signals().filter(fits).take(limit).cloned().collect()
 }
 
+#[utoipa::path(get, path = "/api/v1/signals/{id}", tag = "model", params(("id" = u32, Path)), responses(
+    (status = 200, body = SignalNow), (status = 404, body = ErrorBody)))]
+/// One signal.
+pub(crate) async fn detail(
+    State(app): State<Arc<App>>,
+    _: Reader,
+    Path(id): Path<u32>,
+) -> Result<Json<SignalNow>> {
+    let plant = app.plant.of(&app.state.ingest.model());
+    let signal = plant.model.signal(SignalId(id)).ok_or_else(|| unknown(SignalId(id)))?;
+    Ok(Json(now(&app, signal)))
+}
+
 #[utoipa::path(patch, path = "/api/v1/signals/{id}", tag = "model", params(("id" = u32, Path)),
     request_body = ChangeSignal, responses((status = 200, body = SignalNow), (status = 400, body = ErrorBody),
     (status = 404, body = ErrorBody)))]
