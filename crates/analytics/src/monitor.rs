@@ -17,6 +17,7 @@
 //! be shrunk toward the identity (Ledoit & Wolf (2004)), and both statistics may be smoothed (EWMA, Lowry et
 //! al. (1992) apply it to the values, we to the statistics, so that changes of variance count too).
 
+mod choose;
 mod fit;
 mod limits;
 
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Frame;
 
+pub use choose::{Choice, choose};
 pub use limits::{Limits, blocked_limits, blocked_points, quantile_limits};
 
 /// How a model is found.

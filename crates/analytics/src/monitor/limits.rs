@@ -58,15 +58,69 @@ pub fn blocked_limits(
     share: [f64; 2],
     confidence: f64,
 ) -> Result<Limits, FitError> {
-    let points = blocked_points(frame, options, n_blocks)?;
-    let limit = |of: fn(&Point) -> f64, share: f64| {
-        let blocks: Vec<Vec<f64>> = (0..n_blocks)
-            .map(|block| &points[block_range(points.len(), n_blocks, block)])
-            .map(|block| block.iter().map(of).filter(|value| !value.is_nan()).collect())
-            .collect();
-        confident_limit(&blocks, share, confidence)
-    };
-    Ok(Limits { t2: limit(|point| point.t2, share[0]), spe: limit(|point| point.spe, share[1]) })
+    let points = BlockModels::fit(frame, options, n_blocks)?.points(frame);
+    Ok(points.limits(Spend(share), confidence))
+}
+
+/// Which share of the normal rows may pass the limit of T² and of SPE.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spend(pub(super) [f64; 2]);
+
+/// For each of some consecutive blocks a model that was fitted to the others.
+pub(super) struct BlockModels {
+    models: Vec<Monitor>,
+    /// Rows before a block that fill the window and settle the smoothing.
+    warm_up: usize,
+}
+
+/// Points of held-out blocks.
+pub(super) struct BlockPoints(Vec<Vec<Point>>);
+
+impl BlockModels {
+    pub(super) fn fit(
+        frame: &Frame,
+        options: Options,
+        n_blocks: usize,
+    ) -> Result<BlockModels, FitError> {
+        let without = |block| frame.without(block_range(frame.n_rows(), n_blocks, block));
+        let models = (0..n_blocks).map(|block| Monitor::fit(&without(block), options));
+        let warm_up = (3.0 / options.smoothing.max(1e-3)) as usize + 10;
+        Ok(BlockModels { models: models.collect::<Result<_, _>>()?, warm_up })
+    }
+
+    /// Points of one block after `change`, which gets the columns and how many rows lie before the block.
+    pub(super) fn block(
+        &self,
+        frame: &Frame,
+        block: usize,
+        change: impl FnOnce(&mut [Vec<f64>], usize),
+    ) -> Vec<Point> {
+        let range = block_range(frame.n_rows(), self.models.len(), block);
+        let n_before = self.warm_up.min(range.start);
+        let mut rows = frame.rows(range.start - n_before..range.end);
+        change(&mut rows.columns, n_before);
+        self.models[block].points(&rows).split_off(n_before)
+    }
+
+    pub(super) fn points(&self, frame: &Frame) -> BlockPoints {
+        BlockPoints(
+            (0..self.models.len()).map(|block| self.block(frame, block, |_, _| ())).collect(),
+        )
+    }
+}
+
+impl BlockPoints {
+    pub(super) fn limits(&self, spend: Spend, confidence: f64) -> Limits {
+        let limit = |of: fn(&Point) -> f64, share: f64| {
+            let values = |block: &Vec<Point>| {
+                block.iter().map(of).filter(|value| !value.is_nan()).collect::<Vec<f64>>()
+            };
+            let blocks: Vec<Vec<f64>> = self.0.iter().map(values).collect();
+            confident_limit(&blocks, share, confidence)
+        };
+        let Spend([t2, spe]) = spend;
+        Limits { t2: limit(|point| point.t2, t2), spe: limit(|point| point.spe, spe) }
+    }
 }
 
 /// Quantile `confidence` of the limits that resampled blocks give.
@@ -99,17 +153,7 @@ pub fn blocked_points(
     options: Options,
     n_blocks: usize,
 ) -> Result<Vec<Point>, FitError> {
-    let n_rows = frame.n_rows();
-    let mut points = Vec::with_capacity(n_rows);
-    for block in 0..n_blocks {
-        let range = block_range(n_rows, n_blocks, block);
-        let model = Monitor::fit(&frame.without(range.clone()), options)?;
-        let warm_up = (3.0 / options.smoothing.max(1e-3)) as usize + 10;
-        let start = range.start.saturating_sub(warm_up);
-        points
-            .extend_from_slice(&model.points(&frame.rows(start..range.end))[range.start - start..]);
-    }
-    Ok(points)
+    Ok(BlockModels::fit(frame, options, n_blocks)?.points(frame).0.concat())
 }
 
 /// Interpolated quantile of sorted values; infinite for none.

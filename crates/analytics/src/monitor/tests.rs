@@ -52,6 +52,19 @@ fn a_broken_relation_is_seen_and_blamed_on_its_columns() {
     }
 }
 
+/// Nothing but normal rows is known: the method that uses the relation between the columns is chosen.
+#[test]
+fn what_sees_made_up_faults_is_chosen() {
+    let normal = plant(5, 600);
+    let blind = options(Method::Pca { lags: 0, components: 4 });
+    let seeing = options(METHODS[2]);
+    let choice = choose(&normal, &[blind, seeing], 5, 0.01, 0.5).expect("fits");
+    assert_eq!(choice.options, seeing);
+    assert!(choice.missed < 0.9 && choice.limits.spe > 0.0);
+    assert_eq!(choose(&normal, &[blind], 5, 0.01, 0.5).map(|choice| choice.options), Some(blind));
+    assert_eq!(choose(&Frame::default(), &[blind], 5, 0.01, 0.5), None);
+}
+
 #[test]
 fn what_cannot_be_fitted_says_why() {
     let method = options(METHODS[0]);
