@@ -18,8 +18,10 @@
 //! al. (1992) apply it to the values, we to the statistics, so that changes of variance count too).
 
 mod choose;
+pub mod faults;
 mod fit;
 mod limits;
+mod residual;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,7 @@ use crate::Frame;
 
 pub use choose::{Choice, choose};
 pub use limits::{Limits, blocked_limits, blocked_points, quantile_limits};
+pub use residual::Relation;
 
 /// How a model is found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -113,3 +113,23 @@ impl<'de> Visitor<'de> for FloatsVisitor {
         Ok(values)
     }
 }
+
+/// For a field of type `Forest`: `#[serde(with = "crate::saved::forest")]`.
+pub(crate) mod forest {
+    use super::*;
+    use crate::trees::Forest;
+
+    pub(crate) fn serialize<S: Serializer>(
+        forest: &Forest,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&forest.to_json())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Forest, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Forest::from_json(&text).map_err(Error::custom)
+    }
+}

@@ -9,10 +9,10 @@ use crate::Frame;
 const RANK_FLOOR: f64 = 1e-10;
 
 /// Standardized windows as the rows of a matrix, newest row of each first.
-struct Windows {
-    values: Mat<f64>,
-    center: Vec<f64>,
-    weight: Vec<f64>,
+pub(super) struct Windows {
+    pub(super) values: Mat<f64>,
+    pub(super) center: Vec<f64>,
+    pub(super) weight: Vec<f64>,
 }
 
 /// Rows of A and of B.
@@ -64,7 +64,7 @@ pub(super) fn fit(frame: &Frame, options: Options) -> Result<Monitor, FitError> 
 }
 
 impl Windows {
-    fn of(frame: &Frame, span: usize) -> Result<Windows, FitError> {
+    pub(super) fn of(frame: &Frame, span: usize) -> Result<Windows, FitError> {
         let d = frame.n_columns();
         let (center, weight): (Vec<f64>, Vec<f64>) =
             frame.columns.iter().map(|column| center_and_weight(column)).unzip();
@@ -106,7 +106,7 @@ fn center_and_weight(column: &[f64]) -> (f64, f64) {
 }
 
 /// (1 − s)·XᵀY/(n − 1), plus s·I where X and Y are the same columns.
-fn covariance(
+pub(super) fn covariance(
     windows: &Mat<f64>,
     rows: std::ops::Range<usize>,
     columns: std::ops::Range<usize>,
@@ -127,7 +127,7 @@ fn covariance(
 }
 
 /// Eigenvectors by falling eigenvalue.
-fn eigen(matrix: &Mat<f64>) -> Result<Vec<(f64, Vec<f64>)>, FitError> {
+pub(super) fn eigen(matrix: &Mat<f64>) -> Result<Vec<(f64, Vec<f64>)>, FitError> {
     let n = matrix.nrows();
     let eigen = matrix.self_adjoint_eigen(Side::Lower).map_err(|_| FitError::NoConvergence)?;
     let (vectors, values) = (eigen.U(), eigen.S().column_vector());
