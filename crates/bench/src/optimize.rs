@@ -3,6 +3,7 @@
 mod bottleneck;
 mod oee;
 mod process;
+mod stock;
 
 use crate::Bench;
 
@@ -19,4 +20,9 @@ pub const ALL: &[Bench] = &[
         run: bottleneck::run,
     },
     Bench { name: "process", about: "process map: a real event log, and speed", run: process::run },
+    Bench {
+        name: "stock",
+        about: "inventory: textbook oracles, and spares on car parts",
+        run: stock::run,
+    },
 ];

@@ -12,6 +12,7 @@ mod control;
 pub mod oee;
 pub mod process;
 mod recommendation;
+pub mod stock;
 
 pub use control::{Control, Progress, Stop};
 pub use recommendation::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};
