@@ -24,7 +24,7 @@ pub(crate) mod users;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, patch, post, put};
+use axum::routing::{delete, get, post, put};
 use serde::{Deserialize, Deserializer};
 
 use crate::App;
