@@ -21,5 +21,6 @@ pub mod stream;
 #[cfg(test)]
 mod testing;
 pub mod trees;
+pub mod vibration;
 
 pub use frame::{Detector, Frame};

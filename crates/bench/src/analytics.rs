@@ -1,6 +1,7 @@
 //! The benchmarks of `analytics`.
 
 mod tep;
+mod vibration;
 
 use crate::Bench;
 
@@ -9,4 +10,7 @@ pub const ALL: &[Bench] = &[Bench {
     name: "tep",
     about: "process monitoring: Tennessee Eastman, detection and diagnosis",
     run: tep::run,
+    name: "vibration",
+    about: "bearings: which part is damaged (CWRU), how early wear is seen (FEMTO)",
+    run: vibration::run,
 }];

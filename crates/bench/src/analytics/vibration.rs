@@ -1,0 +1,24 @@
+//! Bearings: which part is damaged (CWRU), and how early wear is seen (FEMTO).
+
+mod cwru;
+mod femto;
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::{Options, Table};
+
+/// Runs the benchmark.
+pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+    let mut tables = cwru::tables(&options.data.join("cwru"), options.seed)?;
+    tables.push(femto::table(&options.data.join("femto"))?);
+    Ok(tables)
+}
+
+/// Samples of a file of little-endian 16-bit counts, each times `scale`.
+fn counts(path: &Path, scale: f64) -> anyhow::Result<Vec<f64>> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let pairs = bytes.chunks_exact(2);
+    Ok(pairs.map(|pair| f64::from(i16::from_le_bytes([pair[0], pair[1]])) * scale).collect())
+}
