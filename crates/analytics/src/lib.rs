@@ -15,6 +15,7 @@ pub mod diagnose;
 pub mod drift;
 mod frame;
 pub mod monitor;
+pub mod profile;
 mod random;
 mod saved;
 pub mod stream;

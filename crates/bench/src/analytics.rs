@@ -1,6 +1,7 @@
 //! The benchmarks of `analytics`.
 
 mod tep;
+mod profile;
 mod vibration;
 
 use crate::Bench;
@@ -14,3 +15,15 @@ pub const ALL: &[Bench] = &[Bench {
     about: "bearings: which part is damaged (CWRU), how early wear is seen (FEMTO)",
     run: vibration::run,
 }];
+pub const ALL: &[Bench] = &[
+    Bench {
+        name: "vibration",
+        about: "bearings: which part is damaged (CWRU), how early wear is seen (FEMTO)",
+        run: vibration::run,
+    },
+    Bench {
+        name: "profile",
+        about: "matrix profile, batch and streaming, beside STUMPY",
+        run: profile::run,
+    },
+];
