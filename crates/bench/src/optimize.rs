@@ -4,6 +4,7 @@ mod bottleneck;
 mod oee;
 mod process;
 mod stock;
+mod schedule;
 
 use crate::Bench;
 
@@ -26,3 +27,4 @@ pub const ALL: &[Bench] = &[
         run: stock::run,
     },
 ];
+pub const ALL: &[Bench] = &[schedule::JOB_SHOP, schedule::PROOFS, schedule::FLEXIBLE];

@@ -13,6 +13,9 @@ pub mod oee;
 pub mod process;
 mod recommendation;
 pub mod stock;
+mod random;
+mod recommendation;
+pub mod schedule;
 
 pub use control::{Control, Progress, Stop};
 pub use recommendation::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};
