@@ -4,6 +4,7 @@ mod bottleneck;
 mod oee;
 mod process;
 mod stock;
+mod route;
 mod schedule;
 
 use crate::Bench;
@@ -28,3 +29,10 @@ pub const ALL: &[Bench] = &[
     },
 ];
 pub const ALL: &[Bench] = &[schedule::JOB_SHOP, schedule::PROOFS, schedule::FLEXIBLE];
+    schedule::JOB_SHOP,
+    schedule::PROOFS,
+    schedule::FLEXIBLE,
+    route::CAPACITY,
+    route::THOUSAND,
+    route::SOLOMON,
+];

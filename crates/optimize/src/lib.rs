@@ -15,6 +15,7 @@ mod recommendation;
 pub mod stock;
 mod random;
 mod recommendation;
+pub mod route;
 pub mod schedule;
 
 pub use control::{Control, Progress, Stop};

@@ -1,0 +1,286 @@
+//! The problem as the search sees it: one index for every stop and every end of a tour, skills as bits.
+
+use std::sync::Arc;
+
+use super::problem::{Break, LARGEST};
+use super::{Problem, Task};
+
+/// A stop of a job, or an end of a tour.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node {
+    pub(super) open: i32,
+    pub(super) close: i32,
+    pub(super) service: i32,
+    /// The job it belongs to; `u32::MAX` for an end of a tour.
+    pub(super) job: u32,
+}
+
+/// What a job changes on board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Delivery,
+    Pickup,
+    Shipment,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    pub(super) kind: Kind,
+    /// Its first stop; a shipment has its second right behind.
+    pub(super) node: u32,
+    pub(super) skills: u64,
+    /// Whether no vehicle can ever serve it, because it asks for a skill that none has.
+    pub(super) is_hopeless: bool,
+    pub(super) unserved_cost: f64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) shift: (i32, i32),
+    pub(super) capacity: Vec<i64>,
+    pub(super) skills: u64,
+    pub(super) breaks: Vec<Break>,
+    pub(super) fixed_cost: f64,
+    pub(super) distance_cost: f64,
+    pub(super) time_cost: f64,
+    /// Vehicles of one class are exchangeable.
+    pub(super) class: usize,
+}
+
+/// A square of numbers and its transpose, which are the same memory where it is symmetric.
+#[derive(Debug, Clone)]
+pub(super) struct Square {
+    size: usize,
+    from: Arc<Vec<i32>>,
+    to: Arc<Vec<i32>>,
+}
+
+impl Square {
+    fn new(size: usize, entry: impl Fn(usize, usize) -> i32) -> Self {
+        let build = |flip: bool| {
+            let entry = &entry;
+            let row = move |a: usize| {
+                (0..size).map(move |b| if flip { entry(b, a) } else { entry(a, b) })
+            };
+            (0..size).flat_map(row).collect::<Vec<i32>>()
+        };
+        let (from, to) = (build(false), build(true));
+        let from = Arc::new(from);
+        let to = if *from == to { Arc::clone(&from) } else { Arc::new(to) };
+        Self { size, from, to }
+    }
+
+    /// Entries from `node` to everywhere.
+    pub(super) fn from(&self, node: u32) -> &[i32] {
+        &self.from[node as usize * self.size..][..self.size]
+    }
+
+    /// Entries from everywhere to `node`.
+    pub(super) fn to(&self, node: u32) -> &[i32] {
+        &self.to[node as usize * self.size..][..self.size]
+    }
+
+    pub(super) fn get(&self, from: u32, to: u32) -> i32 {
+        self.from[from as usize * self.size + to as usize]
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Model<'a> {
+    pub(super) problem: &'a Problem,
+    pub(super) nodes: Vec<Node>,
+    pub(super) works: Vec<Work>,
+    pub(super) units: Vec<Unit>,
+    /// Vehicles of each class.
+    pub(super) classes: Vec<Vec<u32>>,
+    pub(super) distance: Square,
+    pub(super) duration: Square,
+    /// For every stop all stops, nearest first.
+    pub(super) near: Vec<Vec<u32>>,
+    pub(super) n_dimensions: usize,
+    /// Amounts of all jobs, `n_dimensions` each.
+    loads: Vec<i64>,
+    /// Whether single windows and one sum of loads are all there is to check, so that a place for a job can be
+    /// judged without walking the tour.
+    pub(super) is_plain: bool,
+    /// Whether any stop has a window.
+    pub(super) has_windows: bool,
+    /// Whether time limits anything at all.
+    pub(super) has_times: bool,
+}
+
+impl<'a> Model<'a> {
+    /// `problem` must have passed its check.
+    pub(super) fn new(problem: &'a Problem) -> Self {
+        let (mut nodes, mut places) = (Vec::new(), Vec::new());
+        let all_skills = all_skills(problem);
+        let n_dimensions = n_dimensions(problem);
+        let works = problem.jobs.iter().enumerate().map(|(job, described)| {
+            let node = nodes.len() as u32;
+            for stop in described.task.stops() {
+                let open = stop.windows.first().map_or(0, |window| window.0 as i32);
+                let close = stop.windows.last().map_or(LARGEST, |window| window.1 as i32);
+                nodes.push(Node { open, close, service: stop.service as i32, job: job as u32 });
+                places.push(Some(stop.place));
+            }
+            let skills = mask(&described.skills, &all_skills);
+            Work {
+                kind: kind(&described.task),
+                node,
+                skills: skills.unwrap_or(0),
+                is_hopeless: skills.is_none(),
+                unserved_cost: described.unserved_cost,
+            }
+        });
+        let works: Vec<Work> = works.collect();
+        let n_stops = nodes.len();
+        let mut end_of = |place: Option<usize>| {
+            let known = places[n_stops..].iter().position(|&other| other == place);
+            let idx = known.map_or(places.len(), |idx| n_stops + idx);
+            if idx == places.len() {
+                places.push(place);
+            }
+            idx as u32
+        };
+        let mut units: Vec<Unit> = Vec::new();
+        for vehicle in &problem.vehicles {
+            units.push(Unit {
+                start: end_of(Some(vehicle.start)),
+                end: end_of(vehicle.end),
+                shift: (vehicle.shift.0 as i32, vehicle.shift.1 as i32),
+                capacity: resized(&vehicle.capacity, n_dimensions, i64::MAX),
+                skills: mask(&vehicle.skills, &all_skills).unwrap_or(0),
+                breaks: vehicle.breaks.clone(),
+                fixed_cost: vehicle.fixed_cost,
+                distance_cost: vehicle.distance_cost,
+                time_cost: vehicle.time_cost,
+                class: 0,
+            });
+        }
+        let classes = classify(&mut units);
+        // Tours that end anywhere end at a place that is nowhere, at no distance.
+        let between = |matrix: &super::Matrix, a: usize, b: usize| match (places[a], places[b]) {
+            (Some(from), Some(to)) => matrix.get(from, to) as i32,
+            _ => 0,
+        };
+        let distance = Square::new(places.len(), |a, b| between(&problem.distance, a, b));
+        let duration = if problem.distance == problem.duration {
+            distance.clone()
+        } else {
+            Square::new(places.len(), |a, b| between(&problem.duration, a, b))
+        };
+        let near = near(&distance, n_stops);
+        let is_plain = is_plain(problem);
+        let has_windows = nodes.iter().any(|node| node.open > 0 || node.close < LARGEST);
+        let loads =
+            problem.jobs.iter().flat_map(|job| resized(&job.load, n_dimensions, 0)).collect();
+        let has_times = has_windows || units.iter().any(|unit| unit.shift.1 < LARGEST);
+        Self {
+            problem,
+            nodes,
+            works,
+            units,
+            classes,
+            distance,
+            duration,
+            near,
+            n_dimensions,
+            loads,
+            is_plain,
+            has_windows,
+            has_times,
+        }
+    }
+
+    /// Amount of a job in each dimension.
+    pub(super) fn load(&self, job: u32) -> &[i64] {
+        &self.loads[job as usize * self.n_dimensions..][..self.n_dimensions]
+    }
+
+    /// Whether skills and capacity let a vehicle do a job at all.
+    pub(super) fn can_serve(&self, unit: &Unit, job: u32) -> bool {
+        let work = &self.works[job as usize];
+        let fits =
+            self.load(job).iter().zip(&unit.capacity).all(|(load, capacity)| load <= capacity);
+        !work.is_hopeless && work.skills & !unit.skills == 0 && fits
+    }
+}
+
+fn kind(task: &Task) -> Kind {
+    match task {
+        Task::Delivery(_) => Kind::Delivery,
+        Task::Pickup(_) => Kind::Pickup,
+        Task::Shipment(..) => Kind::Shipment,
+    }
+}
+
+fn n_dimensions(problem: &Problem) -> usize {
+    let loads = problem.jobs.iter().map(|job| job.load.len());
+    loads.chain(problem.vehicles.iter().map(|vehicle| vehicle.capacity.len())).max().unwrap_or(0)
+}
+
+fn resized(values: &[i64], n: usize, missing: i64) -> Vec<i64> {
+    let mut values = values.to_vec();
+    values.resize(n, missing);
+    values
+}
+
+fn all_skills(problem: &Problem) -> Vec<&String> {
+    let mut skills: Vec<&String> =
+        problem.vehicles.iter().flat_map(|vehicle| &vehicle.skills).collect();
+    skills.sort_unstable();
+    skills.dedup();
+    skills
+}
+
+/// One bit per skill; `None` if one is unknown.
+fn mask(skills: &[String], all: &[&String]) -> Option<u64> {
+    let bit = |skill: &String| all.binary_search(&skill).ok().map(|idx| 1_u64 << idx);
+    skills.iter().try_fold(0, |mask, skill| Some(mask | bit(skill)?))
+}
+
+fn classify(units: &mut [Unit]) -> Vec<Vec<u32>> {
+    let mut classes: Vec<Vec<u32>> = Vec::new();
+    for idx in 0..units.len() {
+        let unit = &units[idx];
+        let is_same = |members: &Vec<u32>| {
+            let other = &units[members[0] as usize];
+            (unit.start, unit.end, unit.shift, unit.skills)
+                == (other.start, other.end, other.shift, other.skills)
+                && unit.capacity == other.capacity
+                && unit.breaks == other.breaks
+                && [unit.fixed_cost, unit.distance_cost, unit.time_cost]
+                    == [other.fixed_cost, other.distance_cost, other.time_cost]
+        };
+        let class = classes.iter().position(is_same).unwrap_or(classes.len());
+        if class == classes.len() {
+            classes.push(Vec::new());
+        }
+        classes[class].push(idx as u32);
+        units[idx].class = class;
+    }
+    classes
+}
+
+fn near(distance: &Square, n_stops: usize) -> Vec<Vec<u32>> {
+    let sorted = |node: u32| {
+        let row = distance.from(node);
+        let mut near: Vec<u32> = (0..n_stops as u32).collect();
+        near.sort_by_key(|&other| (other != node, row[other as usize]));
+        near
+    };
+    (0..n_stops as u32).map(sorted).collect()
+}
+
+fn is_plain(problem: &Problem) -> bool {
+    let mut kinds = problem.jobs.iter().map(|job| kind(&job.task));
+    let first = kinds.next().unwrap_or(Kind::Delivery);
+    let has_one_kind = first != Kind::Shipment && kinds.all(|kind| kind == first);
+    let has_one_window =
+        problem.jobs.iter().all(|job| job.task.stops().iter().all(|stop| stop.windows.len() <= 1));
+    let is_simple =
+        |vehicle: &super::Vehicle| vehicle.breaks.is_empty() && vehicle.time_cost == 0.0;
+    has_one_kind && has_one_window && problem.vehicles.iter().all(is_simple)
+}

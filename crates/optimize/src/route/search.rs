@@ -1,0 +1,307 @@
+//! Simulated annealing over ruin and recreate.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::model::Model;
+use super::problem::{Plan, Problem, ProblemError, Tour, Unserved, Visit};
+use super::reason::reason;
+use super::recreate::Fleet;
+use super::ruin::Ruin;
+use super::state::State;
+use crate::random::Random;
+use crate::{Control, Progress, Stop};
+
+/// First and last temperature as a share of the mean cost per job.
+const HOT: f64 = 0.3;
+const COLD: f64 = 0.003;
+/// Steps between two looks at the clock and the caller.
+const ASK_EVERY: u64 = 64;
+/// What one more vehicle weighs where fewer vehicles come first; less than any job that must be done.
+const VEHICLE: f64 = 1e9;
+
+/// Plans tours, until `control` says stop.
+///
+/// Jobs that fit on no tour, or cost more than leaving them undone, are left out with their reasons; so a problem
+/// without jobs, without vehicles or with impossible jobs has a plan too. Every thread of `control` searches by
+/// itself, with up to `max_iterations` steps, and the best answer is taken: the same seed, thread count and iteration
+/// limit give the same plan. Memory: two matrices of (stops + ends)².
+///
+/// Source: Christiaens & Vanden Berghe (2020), "Slack induction by string removals for vehicle routing problems".
+/// Departures: the temperature follows the time that is left, and starts at 0.3 times the mean cost per job; new
+/// tours compete with old ones on cost.
+///
+/// ```
+/// use optimize::Control;
+/// use optimize::route::{Job, Matrix, Problem, Stop, Task, Vehicle, solve};
+///
+/// // A depot at 0 and two customers on a line, at 3 and at 5: there and back is 10.
+/// let rows = [vec![0, 3, 5], vec![3, 0, 2], vec![5, 2, 0]];
+/// let matrix = Matrix::new(&rows).expect("square");
+/// let job = |place: usize| Job {
+///     name: format!("order {place}"),
+///     task: Task::Delivery(Stop { place, service: 0, windows: vec![] }),
+///     load: vec![1],
+///     skills: vec![],
+///     unserved_cost: f64::INFINITY,
+/// };
+/// let vehicle = Vehicle {
+///     name: "van".to_owned(), start: 0, end: Some(0), shift: (0, 100), capacity: vec![2], skills: vec![],
+///     breaks: vec![], fixed_cost: 0.0, distance_cost: 1.0, time_cost: 0.0,
+/// };
+/// let problem = Problem {
+///     distance: matrix.clone(), duration: matrix, jobs: vec![job(1), job(2)], vehicles: vec![vehicle],
+///     fewest_vehicles: false,
+/// };
+/// let plan = solve(&problem, &Control::iterations(1, 100))?;
+/// assert_eq!(plan.cost, 10.0);
+/// # Ok::<(), optimize::route::ProblemError>(())
+/// ```
+///
+/// # Errors
+/// If the problem is malformed; see [`Problem::check`].
+pub fn solve(problem: &Problem, control: &Control<'_>) -> Result<Plan, ProblemError> {
+    problem.check()?;
+    let model = Model::new(problem);
+    let ended = AtomicBool::new(false);
+    let mut found: Vec<Search<'_>> = std::thread::scope(|scope| {
+        let (model, ended) = (&model, &ended);
+        let threads: Vec<_> = (1..control.n_threads.max(1) as u64)
+            .map(|thread| scope.spawn(move || Search::run(model, control, thread, ended)))
+            .collect();
+        let mut found = vec![Search::run(model, control, 0, ended)];
+        // A thread that panicked has found nothing.
+        found.extend(threads.into_iter().filter_map(|thread| thread.join().ok()));
+        found
+    });
+    let n_iterations = found.iter().map(|search| search.n_iterations).sum();
+    let best = (0..found.len())
+        .min_by(|&a, &b| found[a].best.objective.total_cmp(&found[b].best.objective));
+    let search = found.swap_remove(best.unwrap_or(0));
+    let mut plan = plan(&model, &search);
+    plan.n_iterations = n_iterations;
+    Ok(plan)
+}
+
+/// The best tours so far.
+#[derive(Debug, Clone)]
+pub(super) struct Best {
+    routes: Vec<Vec<u32>>,
+    pub(super) absent: Vec<u32>,
+    objective: f64,
+    /// Whether a tour differs from what the state holds.
+    is_stale: Vec<bool>,
+}
+
+pub(super) struct Search<'a> {
+    pub(super) state: State<'a>,
+    pub(super) ruin: Ruin,
+    pub(super) random: Random,
+    pub(super) best: Best,
+    n_iterations: u64,
+    bound: f64,
+    control: &'a Control<'a>,
+    started: Instant,
+    ended: &'a AtomicBool,
+    stop: Option<Stop>,
+}
+
+impl<'a> Search<'a> {
+    fn run(
+        model: &'a Model<'a>,
+        control: &'a Control<'a>,
+        thread: u64,
+        ended: &'a AtomicBool,
+    ) -> Self {
+        let mut random = Random::new(control.seed.wrapping_add(thread.wrapping_mul(0x9e37)));
+        let mut state = State::new(model);
+        state.recreate(Fleet::Open, &mut random);
+        let ruin = Ruin::new(&state);
+        let best = Best {
+            routes: state.routes.iter().map(|route| route.stops.clone()).collect(),
+            absent: state.absent.clone(),
+            objective: objective(&state),
+            is_stale: vec![false; state.routes.len()],
+        };
+        let bound = bound(model);
+        let started = Instant::now();
+        let mut search = Self {
+            state,
+            ruin,
+            random,
+            best,
+            n_iterations: 0,
+            bound,
+            control,
+            started,
+            ended,
+            stop: None,
+        };
+        if model.problem.fewest_vehicles {
+            search.shrink_fleet();
+        }
+        search.anneal();
+        search
+    }
+
+    fn anneal(&mut self) {
+        let n_jobs = self.state.model.works.len().max(1) as f64;
+        let mean = self.state.cost / n_jobs;
+        let (hot, cold) = (HOT * mean, COLD * mean);
+        let mut now = objective(&self.state);
+        let mut temperature = hot;
+        while self.goes_on() {
+            if self.n_iterations.is_multiple_of(ASK_EVERY) {
+                temperature = hot * (cold / hot.max(f64::MIN_POSITIVE)).powf(self.share_done());
+            }
+            self.n_iterations += 1;
+            self.state.mark();
+            self.ruin.strings(&mut self.state, &mut self.random);
+            self.state.recreate(Fleet::Open, &mut self.random);
+            let next = objective(&self.state);
+            let threshold = now - temperature * self.random.share().max(f64::MIN_POSITIVE).ln();
+            // Not written as `<`, so that equal ones pass at a temperature of zero.
+            if next <= threshold {
+                now = next;
+                self.keep();
+            } else {
+                self.state.undo();
+            }
+        }
+    }
+
+    /// Notes what changed, and the whole if it is the best so far.
+    pub(super) fn keep(&mut self) {
+        let next = objective(&self.state);
+        self.touch();
+        if next >= self.best.objective - 1e-9 {
+            return;
+        }
+        self.best.objective = next;
+        self.best.absent.clone_from(&self.state.absent);
+        for (route, is_stale) in self.best.is_stale.iter_mut().enumerate() {
+            if std::mem::replace(is_stale, false) {
+                self.best.routes[route].clone_from(&self.state.routes[route].stops);
+            }
+        }
+    }
+
+    /// Notes which tours differ from the best ones.
+    pub(super) fn touch(&mut self) {
+        for route in self.state.changed() {
+            self.best.is_stale[route as usize] = true;
+        }
+    }
+
+    /// Goes back to the best tours.
+    pub(super) fn restore(&mut self) {
+        self.state = State::new(self.state.model);
+        for (route, stops) in self.best.routes.iter().enumerate() {
+            self.state.set_stops(route, stops);
+        }
+        self.state.absent.clone_from(&self.best.absent);
+        self.best.is_stale.fill(false);
+        self.state.mark();
+    }
+
+    pub(super) fn count(&mut self) {
+        self.n_iterations += 1;
+    }
+
+    /// How much of the time or of the iterations is over, 0 to 1; whichever is further.
+    pub(super) fn share_done(&self) -> f64 {
+        let by_count = self.n_iterations as f64 / self.control.max_iterations.max(1) as f64;
+        let by_time = self.control.deadline.map_or(0.0, |deadline| {
+            let total = deadline.saturating_duration_since(self.started).as_secs_f64();
+            self.started.elapsed().as_secs_f64() / total.max(1e-9)
+        });
+        by_count.max(by_time).min(1.0)
+    }
+
+    pub(super) fn goes_on(&mut self) -> bool {
+        if self.n_iterations >= self.control.max_iterations {
+            self.stop.get_or_insert(Stop::Iterations);
+        } else if self.n_iterations.is_multiple_of(ASK_EVERY) && self.stop.is_none() {
+            let best = self.best.objective;
+            let now = Progress { n_iterations: self.n_iterations, best, bound: self.bound };
+            self.stop = self.control.stop(now);
+            // What ends one thread ends all, but not by count: each has its own.
+            if self.stop.is_some() {
+                self.ended.store(true, Ordering::Release);
+            } else if self.control.deadline.is_some() && self.ended.load(Ordering::Acquire) {
+                self.stop = Some(Stop::Deadline);
+            }
+        }
+        self.stop.is_none()
+    }
+}
+
+/// What is minimized.
+fn objective(state: &State<'_>) -> f64 {
+    let vehicles =
+        if state.model.problem.fewest_vehicles { VEHICLE * state.used.len() as f64 } else { 0.0 };
+    state.cost + state.absent_cost() + vehicles
+}
+
+/// A simple lower bound of the objective: every stop is come to and left by its cheapest legs, at the least cost of
+/// distance, or its job is left undone if that is cheaper.
+fn bound(model: &Model<'_>) -> f64 {
+    let per_distance =
+        model.units.iter().map(|unit| unit.distance_cost).fold(f64::INFINITY, f64::min);
+    if model.units.is_empty() {
+        return model.works.iter().map(|work| work.unserved_cost.min(1e12)).sum();
+    }
+    let cheapest = |row: &[i32], own: u32| {
+        let others = row.iter().enumerate().filter(|&(other, _)| other as u32 != own);
+        f64::from(others.map(|(_, &leg)| leg).min().unwrap_or(0))
+    };
+    let half = |node: u32| {
+        0.5 * (cheapest(model.distance.from(node), node) + cheapest(model.distance.to(node), node))
+    };
+    let mut jobs = vec![0.0; model.works.len()];
+    for (node, described) in model.nodes.iter().enumerate() {
+        jobs[described.job as usize] += per_distance * half(node as u32);
+    }
+    jobs.iter().zip(&model.works).map(|(cost, work)| cost.min(work.unserved_cost)).sum()
+}
+
+fn plan(model: &Model<'_>, search: &Search<'_>) -> Plan {
+    let best = &search.best;
+    let used = best.routes.iter().enumerate().filter(|(_, stops)| !stops.is_empty());
+    let tours: Vec<Tour> =
+        used.filter_map(|(vehicle, stops)| tour(model, vehicle, stops)).collect();
+    let mut absent: Vec<usize> = best.absent.iter().map(|&job| job as usize).collect();
+    absent.sort_unstable();
+    let unserved =
+        absent.into_iter().map(|job| Unserved { job, reason: reason(model.problem, job) });
+    let left: f64 =
+        best.absent.iter().map(|&job| model.works[job as usize].unserved_cost.min(1e12)).sum();
+    Plan {
+        cost: tours.iter().map(|tour| tour.cost).sum(),
+        tours,
+        unserved: unserved.collect(),
+        bound: (search.bound - left).max(0.0),
+        n_iterations: search.n_iterations,
+        stop: search.stop.unwrap_or(Stop::Iterations),
+    }
+}
+
+fn tour(model: &Model<'_>, vehicle: usize, stops: &[u32]) -> Option<Tour> {
+    let unit = &model.units[vehicle];
+    let walk = model.walk(unit, stops)?;
+    let visit = |(&stop, &[arrival, start, end]): (&u32, &[i32; 3])| {
+        let job = model.nodes[stop as usize].job as usize;
+        let second = usize::from(model.works[job].node != stop);
+        let [arrival, start, end] = [arrival, start, end].map(i64::from);
+        Visit { job, stop: second, arrival, start, end }
+    };
+    Some(Tour {
+        vehicle,
+        start: i64::from(walk.start),
+        end: i64::from(walk.end),
+        visits: stops.iter().zip(&walk.times).map(visit).collect(),
+        breaks: walk.breaks.iter().map(|&start| i64::from(start)).collect(),
+        distance: walk.distance,
+        cost: walk.cost(unit),
+    })
+}
