@@ -11,12 +11,11 @@ pub mod bottleneck;
 mod control;
 pub mod oee;
 pub mod process;
-mod recommendation;
-pub mod stock;
 mod random;
 mod recommendation;
 pub mod route;
 pub mod schedule;
+pub mod stock;
 
 pub use control::{Control, Progress, Stop};
 pub use recommendation::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};

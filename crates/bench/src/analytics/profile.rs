@@ -7,7 +7,7 @@ use analytics::profile::{MatrixProfile, Stream, matrix_profile};
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::{CpuClock, Options, Table, data, peer};
+use crate::{Bench, CpuClock, Options, Table, data, peer};
 
 const WINDOW: usize = 100;
 /// Values in the memory of the stream, and values fed to it one by one.
@@ -15,8 +15,11 @@ const MEMORY: usize = 10_000;
 const UPDATES: usize = 20_000;
 const PEER_UPDATES: usize = 40;
 
+pub(crate) const BENCH: Bench =
+    Bench { name: "profile", about: "matrix profile, batch and streaming, beside STUMPY", run };
+
 /// Runs the benchmark.
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let columns = ["series", "ours s", "STUMPY s", "ratio", "largest difference", "other neighbor"];
     let mut batch = Table::new("Matrix profile, window 100, one thread, CPU seconds", &columns);
     for n in [10_000, 20_000, 100_000] {

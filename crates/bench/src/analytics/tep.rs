@@ -9,7 +9,7 @@ use analytics::Frame;
 use analytics::monitor::Point;
 use anyhow::Context;
 
-use crate::{Options, Table, data};
+use crate::{Bench, Options, Table, data};
 
 /// In the test files the fault begins at this row.
 const FAULT_ROW: usize = 160;
@@ -32,8 +32,14 @@ struct Plant {
     split: String,
 }
 
+pub(crate) const BENCH: Bench = Bench {
+    name: "tep",
+    about: "process monitoring: Tennessee Eastman, detection and diagnosis",
+    run,
+};
+
 /// Missed detections of the book, detection with honest limits, diagnosis.
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let plant = Plant::read(&options.data.join("tep"))?;
     let mut tables = classic::tables(&plant)?;
     tables.extend(detection::tables(&plant)?);

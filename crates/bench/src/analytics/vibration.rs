@@ -7,10 +7,16 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::{Options, Table};
+use crate::{Bench, Options, Table};
+
+pub(crate) const BENCH: Bench = Bench {
+    name: "vibration",
+    about: "bearings: which part is damaged (CWRU), how early wear is seen (FEMTO)",
+    run,
+};
 
 /// Runs the benchmark.
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let mut tables = cwru::tables(&options.data.join("cwru"), options.seed)?;
     tables.push(femto::table(&options.data.join("femto"))?);
     Ok(tables)

@@ -10,12 +10,18 @@ use optimize::bottleneck::{
     most_utilized, turning_point, waiting,
 };
 
-use crate::{CpuClock, Options, Table, peer};
+use crate::{Bench, CpuClock, Options, Table, peer};
 
 const N_LINES: usize = 300;
 const N_PARTS: usize = 6000;
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+pub(crate) const BENCH: Bench = Bench {
+    name: "bottleneck",
+    about: "bottlenecks: methods on random lines with a known answer",
+    run,
+};
+
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let lines: Vec<Line> = (0..N_LINES).map(|idx| Line::random(options.seed, idx as u64)).collect();
     let mut speed = speed(&lines[0]);
     if options.peers {

@@ -3,11 +3,17 @@
 use anyhow::Context;
 use optimize::oee::{Count, Facts, Reading, Report, Shift, State, StateChange, counts, oee};
 
-use crate::{CpuClock, Options, Table, data};
+use crate::{Bench, CpuClock, Options, Table, data};
 
 const HOUR_US: i64 = 3_600_000_000;
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+pub(crate) const BENCH: Bench = Bench {
+    name: "oee",
+    about: "OEE: the worked example of InfluxDB Flux, and time accounting at scale",
+    run,
+};
+
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     Ok(vec![worked_example(options)?, at_scale()?])
 }
 

@@ -5,12 +5,15 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use optimize::process::{Event, Log, ProcessMap, Row, map};
 
-use crate::{CpuClock, Options, Table, data, peer};
+use crate::{Bench, CpuClock, Options, Table, data, peer};
 
 /// How many copies of the log make the large one.
 const N_COPIES: usize = 400;
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+pub(crate) const BENCH: Bench =
+    Bench { name: "process", about: "process map: a real event log, and speed", run };
+
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let path = options.data.join("production_event_log/production.csv");
     let text = data::text(&path)?;
     let rows = read(&text)?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -350,7 +350,7 @@ impl Instance {
             ("NODE_COORD_SECTION", &[_, x, y]) => (customer.x, customer.y) = (x, y),
             ("DEMAND_SECTION", &[_, demand]) => customer.demand = demand as i64,
             ("TIME_WINDOW_SECTION", &[_, ready, due]) => {
-                (customer.ready, customer.due) = (ready as i64, due as i64)
+                (customer.ready, customer.due) = (ready as i64, due as i64);
             }
             _ => {}
         }
@@ -358,7 +358,7 @@ impl Instance {
 }
 
 /// Solomon's own format: seven numbers per customer, the depot first.
-fn solomon_instance(path: &PathBuf) -> anyhow::Result<Instance> {
+fn solomon_instance(path: &Path) -> anyhow::Result<Instance> {
     let text = data::text(path)?;
     let rows: Vec<Vec<f64>> = text.lines().filter_map(row).filter(|row| !row.is_empty()).collect();
     let fleet = rows.iter().find(|row| row.len() == 2).context("no vehicles")?;

@@ -6,9 +6,12 @@ mod oracle;
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::{CpuClock, Options, Table, data, peer};
+use crate::{Bench, CpuClock, Options, Table, data, peer};
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+pub(crate) const BENCH: Bench =
+    Bench { name: "stock", about: "inventory: textbook oracles, and spares on car parts", run };
+
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     Ok(vec![oracles(options)?, carparts::table(options)?])
 }
 
