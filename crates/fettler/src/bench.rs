@@ -1,7 +1,9 @@
 //! `fettler bench`: measurements, each with its peer beside it where there is one.
 
+mod crash;
 mod line_protocol;
 mod mqtt;
+mod program;
 mod server;
 mod skab;
 
@@ -46,6 +48,8 @@ enum Name {
         #[arg(long, default_value_t = 0.01)]
         days_per_false_alarm: f64,
     },
+    /// kill -9 under load, and the log torn at every byte of its end: what was acknowledged is there, once.
+    Crash(crash::Args),
     /// The algorithms of `analytics` on public data, each beside its published, trivial and peer rows.
     Analytics(Algorithms),
     /// The algorithms of `optimize` on public instances, each beside its best known solution and its peer.
@@ -79,10 +83,13 @@ pub(crate) async fn command(args: Args) -> anyhow::Result<()> {
         Some(Name::Skab { data, days_per_false_alarm }) => {
             skab::run(data, days_per_false_alarm).await
         }
+        Some(Name::Crash(args)) => crash::run(args).await,
         Some(Name::Analytics(args)) => algorithms(bench::analytics::ALL, args),
         Some(Name::Optimize(args)) => algorithms(bench::optimize::ALL, args),
         None => {
-            print("fettler bench line-protocol | mqtt | skab | analytics | optimize     (--help for each)\n");
+            print(
+                "fettler bench line-protocol | mqtt | skab | crash | analytics | optimize     (--help for each)\n",
+            );
             Ok(())
         }
     }

@@ -54,7 +54,10 @@ impl Tenant {
         failed.map_or(Ok(merged), Err)
     }
 
-    async fn days_to_merge(&self, kind: Kind) -> Result<Vec<(i32, Vec<DataFile>)>, Error> {
+    pub(crate) async fn days_to_merge(
+        &self,
+        kind: Kind,
+    ) -> Result<Vec<(i32, Vec<DataFile>)>, Error> {
         let view = self.view().await?;
         let Some(table) = kind.of(&view) else { return Ok(Vec::new()) };
         let mut by_day: BTreeMap<i32, Vec<DataFile>> = BTreeMap::new();
@@ -102,7 +105,12 @@ impl Tenant {
         Ok(old.len())
     }
 
-    async fn write_merged(&self, kind: Kind, day: i32, old: &[DataFile]) -> Result<Add, Error> {
+    pub(crate) async fn write_merged(
+        &self,
+        kind: Kind,
+        day: i32,
+        old: &[DataFile],
+    ) -> Result<Add, Error> {
         let place = self.place(kind);
         let inputs: Vec<PathBuf> = old.iter().map(|file| place.table.join(&file.path)).collect();
         let merge = move || match kind {

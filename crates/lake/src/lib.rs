@@ -10,6 +10,8 @@
 
 mod calendar;
 mod compact;
+#[cfg(test)]
+mod crash_tests;
 mod data_file;
 mod functions;
 mod guard;

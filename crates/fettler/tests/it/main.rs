@@ -1,5 +1,6 @@
 //! What holds for the whole workspace.
 
-#![allow(clippy::print_stdout, reason = "the shape report is printed")]
+#![allow(clippy::print_stdout, reason = "the shape report and the balance are printed")]
 
+mod crash;
 mod shape;
