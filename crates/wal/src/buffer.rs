@@ -112,6 +112,10 @@ impl Buffer {
         }
         shelf.last_lsn = lsn;
         shelf.tail_view = None;
+        let n_after = shelf.sample_tail.signals.len() + rows.samples.len();
+        if n_after > CHUNK_ROWS && !shelf.sample_tail.signals.is_empty() {
+            shelf.close_tails();
+        }
         shelf.sample_tail.push(lsn, rows);
         shelf.event_tail.extend(rows.events.iter().map(|event| (lsn, event.clone())));
         if shelf.sample_tail.signals.len() >= CHUNK_ROWS || shelf.event_tail.len() >= CHUNK_ROWS {
@@ -214,11 +218,23 @@ impl Buffer {
 impl SampleTail {
     fn push(&mut self, lsn: u64, rows: &Rows) {
         let samples = &rows.samples;
+        if self.signals.is_empty() {
+            // Room for a whole chunk at once, which costs no memory until it is written.
+            self.reserve(CHUNK_ROWS.max(samples.len()));
+        }
         self.signals.extend(samples.signals().iter().map(|signal| signal.0 as i32));
         self.times_us.extend_from_slice(samples.times_us());
         self.values.extend_from_slice(samples.values());
         self.qualities.extend(samples.qualities().iter().map(|quality| quality.0 as i32));
         self.lsns.resize(self.lsns.len() + samples.len(), lsn as i64);
+    }
+
+    fn reserve(&mut self, n_rows: usize) {
+        self.signals.reserve(n_rows);
+        self.times_us.reserve(n_rows);
+        self.values.reserve(n_rows);
+        self.qualities.reserve(n_rows);
+        self.lsns.reserve(n_rows);
     }
 
     fn chunk(self) -> Option<Chunk> {

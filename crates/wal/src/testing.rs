@@ -431,6 +431,9 @@ fn tiny_segments_hold_one_entry_each() {
     for n in 0..4 {
         log.append(&[&numbered(n)]).expect("room");
     }
+    log.truncate_before(1).expect("nothing to delete");
+    assert_eq!(log.stats().segments, 4);
+    assert_eq!(entries(&open_with(&disk, options).1), [(1, 0), (2, 1), (3, 2), (4, 3)]);
     log.truncate_before(3).expect("can be deleted");
     assert_eq!(log.stats().segments, 2);
     assert_eq!(entries(&open_with(&disk, options).1), [(3, 2), (4, 3)]);
