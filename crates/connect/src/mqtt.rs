@@ -8,15 +8,21 @@
 //!
 //! A socket read is decoded as a whole and handed over as one batch; its PUBACKs follow when the fsync that
 //! covers it is done, while the connection goes on reading. A publisher that was not acknowledged sends again.
+//!
+//! Retained messages survive a restart in a file of their own; sessions of absent clients do not, so their clients
+//! are told "no session" and subscribe again. Everything that waits for a client is bounded in number and in bytes.
 
 mod connection;
+mod house;
 mod hub;
+mod journal;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use signal::{SourceId, TenantId};
 use tokio::net::TcpListener;
@@ -26,9 +32,12 @@ use tokio_util::task::TaskTracker;
 use crate::directory::Directory;
 use crate::inlet::Inlet;
 use hub::{Hub, Message};
+use journal::Journal;
 
 /// Most connections at a time.
 const MAX_CONNECTIONS: usize = 10_000;
+/// For how long the session of an absent 3.1.1 client is kept, if it wanted one.
+const SESSION_LIVES: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Whether a client may connect with this user name and password.
 pub type Auth = Arc<dyn Fn(&str, &[u8]) -> bool + Send + Sync>;
@@ -42,8 +51,11 @@ pub struct Options {
     pub allow_anonymous: bool,
     /// Topic filters of messages that are passed on but not stored.
     pub not_stored: Vec<String>,
-    /// Topic filters that clients may not subscribe to.
+    /// Topic filters of what no client gets to see: what they match is stored, but not passed on, and who
+    /// subscribes to nothing else is refused.
     pub not_readable: Vec<String>,
+    /// Where retained messages survive a restart; none: they do not.
+    pub retained_file: Option<PathBuf>,
     /// Whose data comes in here.
     pub tenant: TenantId,
     /// The source that it counts as.
@@ -60,6 +72,7 @@ impl Options {
             allow_anonymous: false,
             not_stored: Vec::new(),
             not_readable: Vec::new(),
+            retained_file: None,
             tenant,
             source,
             auth: None,
@@ -74,6 +87,37 @@ pub(crate) struct Counters {
     received: AtomicU64,
     sent: AtomicU64,
     dropped: AtomicU64,
+}
+
+impl Counters {
+    fn client_came(&self) {
+        self.clients.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn client_left(&self) {
+        self.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn received(&self) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn stats(&self) -> Stats {
+        Stats {
+            clients: self.clients.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+            sent: self.sent.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// The broker's counters at one moment.
@@ -101,6 +145,7 @@ pub(crate) struct Shared {
 pub struct Broker {
     listener: TcpListener,
     shared: Arc<Shared>,
+    journal: Option<Journal>,
 }
 
 /// For the rest of the house: publish and count.
@@ -109,15 +154,25 @@ pub struct BrokerHandle {
     shared: Arc<Shared>,
 }
 
-/// Binds the port; nobody is served before [`Broker::run`].
+/// Binds the port and reads the retained messages; nobody is served before [`Broker::run`].
 ///
 /// # Errors
-/// When the address cannot be bound.
+/// When the address cannot be bound, or the file of retained messages cannot be read.
 pub async fn bind(options: Options, inlet: Inlet, directory: Arc<Directory>) -> io::Result<Broker> {
     let listener = TcpListener::bind(options.listen).await?;
-    let shared =
-        Shared { options, inlet, directory, hub: Hub::default(), counters: Counters::default() };
-    Ok(Broker { listener, shared: Arc::new(shared) })
+    let hub = Hub::new(options.not_readable.clone(), options.retained_file.is_some());
+    let mut journal = None;
+    if let Some(path) = &options.retained_file {
+        let (opened, messages) = Journal::open(path, now_us()).map_err(|error| {
+            let message =
+                format!("cannot open the retained messages in {}: {error}", path.display());
+            io::Error::new(error.kind(), message)
+        })?;
+        hub.restore(messages);
+        journal = Some(opened);
+    }
+    let shared = Shared { options, inlet, directory, hub, counters: Counters::default() };
+    Ok(Broker { listener, shared: Arc::new(shared), journal })
 }
 
 impl Broker {
@@ -137,6 +192,12 @@ impl Broker {
     /// Serves clients until `stop`, then lets them go.
     pub async fn run(self, stop: CancellationToken) {
         let connections = TaskTracker::new();
+        // Connections that wait for a retained message to be kept must be gone before the keeper is.
+        let keeper_stop = CancellationToken::new();
+        let sweeper = tokio::spawn(house::sweep(self.shared.clone(), stop.clone()));
+        let keeper = self.journal.map(|journal| {
+            tokio::spawn(house::keep(self.shared.clone(), journal, keeper_stop.clone()))
+        });
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -161,6 +222,12 @@ impl Broker {
         }
         connections.close();
         connections.wait().await;
+        keeper_stop.cancel();
+        for task in [Some(sweeper), keeper].into_iter().flatten() {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the broker ended early");
+            }
+        }
     }
 }
 
@@ -173,13 +240,7 @@ impl BrokerHandle {
 
     /// The counters.
     pub fn stats(&self) -> Stats {
-        let counters = &self.shared.counters;
-        Stats {
-            clients: counters.clients.load(Ordering::Relaxed),
-            received: counters.received.load(Ordering::Relaxed),
-            sent: counters.sent.load(Ordering::Relaxed),
-            dropped: counters.dropped.load(Ordering::Relaxed),
-        }
+        self.shared.counters.stats()
     }
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Args as ClapArgs;
 
 use crate::config::Config;
-use crate::serve::print;
+use crate::serve::{RETAINED_FILE, print};
 
 #[derive(ClapArgs)]
 pub(crate) struct BackupArgs {
@@ -36,6 +36,12 @@ pub(crate) async fn backup(config: &Config, args: &BackupArgs) -> anyhow::Result
     metastore::backup(&config.data_dir.join("metastore.db"), &args.to.join("metastore.db"))
         .await
         .context("cannot copy the metastore")?;
+    let retained = config.data_dir.join(RETAINED_FILE);
+    if retained.is_file() {
+        // A copy that ends within a message is read up to it.
+        std::fs::copy(&retained, args.to.join(RETAINED_FILE))
+            .context("cannot copy the retained MQTT messages")?;
+    }
     print(&format!("everything is in {}\n", args.to.display()));
     Ok(())
 }

@@ -45,6 +45,8 @@ pub(crate) struct Mqtt {
     pub(crate) allow_anonymous: bool,
     /// Topic filters whose messages are routed to subscribers but not stored.
     pub(crate) not_stored: Vec<String>,
+    /// Topic filters whose messages are stored but passed on to nobody.
+    pub(crate) not_readable: Vec<String>,
 }
 
 /// The write-ahead log.
@@ -140,6 +142,7 @@ impl Default for Mqtt {
             listen: SocketAddr::from(([127, 0, 0, 1], 1883)),
             allow_anonymous: true,
             not_stored: vec!["fettler/#".to_owned()],
+            not_readable: Vec::new(),
         }
     }
 }

@@ -19,6 +19,9 @@ use crate::notify;
 /// Whose data a single-tenant Fettler holds.
 const TENANT: TenantId = TenantId::FIRST;
 
+/// Where retained MQTT messages survive a restart, in the data directory.
+pub(crate) const RETAINED_FILE: &str = "retained.mqtt";
+
 /// Everything that runs.
 pub(crate) struct Running {
     pub(crate) web: SocketAddr,
@@ -67,7 +70,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     )
     .await
     .with_context(|| {
-        format!("cannot listen for MQTT on {}; is another broker running?", config.mqtt.listen)
+        format!("cannot start the MQTT broker on {}; is another one running?", config.mqtt.listen)
     })?;
     let mqtt = broker.local_addr()?;
     let broker_handle = broker.handle();
@@ -286,7 +289,8 @@ async fn broker_options(
     Ok(connect::mqtt::Options {
         allow_anonymous: config.mqtt.allow_anonymous,
         not_stored: config.mqtt.not_stored.clone(),
-        not_readable: Vec::new(),
+        not_readable: config.mqtt.not_readable.clone(),
+        retained_file: Some(config.data_dir.join(RETAINED_FILE)),
         auth: Some(Arc::new(auth)),
         ..connect::mqtt::Options::new(config.mqtt.listen, TENANT, source)
     })

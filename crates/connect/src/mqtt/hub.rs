@@ -1,24 +1,28 @@
 //! Who is subscribed to what: sessions, subscriptions, retained messages, queues of absent clients.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+mod queue;
+mod retained;
+mod tree;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mqtt_protocol_core::mqtt::packet::{Property, Qos, RetainHandling, StorePacket, SubOpts};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Counters, matches};
+pub(crate) use queue::Queue;
+use retained::{Kept, Retained};
+pub(crate) use tree::shared;
+use tree::{Node, Subscription, Wants};
 
-/// Messages that wait for one connected client.
-const OUTBOX: usize = 20_000;
-/// Messages that wait for one absent client.
-const MAX_QUEUED: usize = 10_000;
 /// Sessions of absent clients; the one absent for longest goes first.
 const MAX_ABSENT: usize = 10_000;
-/// Retained messages; more are passed on but not kept.
-const MAX_RETAINED: usize = 200_000;
+/// What a message takes beside its topic and payload, about.
+const MESSAGE_BYTES: usize = 128;
 
 /// A message on its way to subscribers.
 #[derive(Clone, Debug)]
@@ -33,6 +37,93 @@ pub(crate) struct Message {
     pub(crate) expires: Option<Instant>,
 }
 
+/// A message for one client, as its subscription wants it.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) message: Arc<Message>,
+    pub(crate) qos: Qos,
+    pub(crate) retain: bool,
+    /// Subscription identifiers (MQTT 5).
+    pub(crate) identifiers: Vec<u32>,
+}
+
+/// What a connection holds of its session.
+pub(crate) struct Attached {
+    pub(crate) queue: Arc<Queue>,
+    /// Another connection has taken over.
+    pub(crate) kicked: CancellationToken,
+    /// Whether there was a session to go on with.
+    pub(crate) present: bool,
+    /// What the session left unacknowledged.
+    pub(crate) stored: Vec<StorePacket>,
+    /// QoS 2 messages that were received and not released.
+    pub(crate) received: Vec<u16>,
+    /// The will of a session that ended before its delay was over: due now (MQTT 5 §3.1.3.2.2).
+    pub(crate) will: Option<Arc<Message>>,
+    number: u64,
+}
+
+/// How a connection leaves its session behind.
+pub(crate) struct Left {
+    /// For how long the session lives on; none: not at all.
+    pub(crate) keep: Option<Duration>,
+    pub(crate) stored: Vec<StorePacket>,
+    pub(crate) received: Vec<u16>,
+    /// The will, if it is due so much later; never without `keep`.
+    pub(crate) will: Option<(Duration, Arc<Message>)>,
+}
+
+/// What the broker tells of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    pub(crate) sessions: usize,
+    pub(crate) subscriptions: usize,
+    pub(crate) retained: usize,
+    pub(crate) waiting_bytes: usize,
+}
+
+struct Owner {
+    number: u64,
+    kicked: CancellationToken,
+    gone: CancellationToken,
+}
+
+struct Session {
+    owner: Option<Owner>,
+    subscriptions: HashMap<String, Subscription>,
+    queue: Arc<Queue>,
+    stored: Vec<StorePacket>,
+    received: Vec<u16>,
+    /// When it ends, once its client is gone.
+    ends: Option<Instant>,
+    absent_since: Option<Instant>,
+    /// When its will is due.
+    will: Option<(Instant, Arc<Message>)>,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: HashMap<String, Session>,
+    tree: Node,
+    retained: Retained,
+    next_number: u64,
+}
+
+/// The meeting place of all connections.
+pub(crate) struct Hub {
+    state: Mutex<State>,
+    /// Whether anybody is subscribed to anything: a plant that only publishes pays nothing for routing.
+    has_subscribers: AtomicBool,
+    /// Topic filters of what nobody may read.
+    not_readable: Vec<String>,
+    /// Bytes of all queues.
+    waiting_bytes: Arc<AtomicUsize>,
+    /// Rung when something retained has changed.
+    pub(crate) changed: Notify,
+    /// Number of the last change of a retained message that is in the file; none: they are not kept in a file.
+    pub(crate) kept: Option<watch::Sender<u64>>,
+}
+
 impl Message {
     pub(crate) fn from_house(topic: &str, payload: &[u8], retain: bool) -> Message {
         Message {
@@ -44,82 +135,47 @@ impl Message {
             expires: None,
         }
     }
+
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.topic.len() + self.payload.len() + MESSAGE_BYTES
+    }
+
+    /// Whether nobody wants it any more.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    /// Whether the broker speaks of itself.
+    pub(crate) fn is_system(&self) -> bool {
+        is_system(&self.topic)
+    }
 }
 
-/// A message for one client, as its subscription wants it.
-#[derive(Clone, Debug)]
-pub(crate) struct Outgoing {
-    pub(crate) message: Arc<Message>,
-    pub(crate) qos: Qos,
-    pub(crate) retain: bool,
-    /// Subscription identifiers (MQTT 5).
-    pub(crate) identifiers: Vec<u32>,
+/// Whether only the broker itself may publish there.
+pub(crate) fn is_system(topic: &str) -> bool {
+    topic.strip_prefix("$SYS").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-#[derive(Clone, Debug)]
-struct Subscription {
-    options: SubOpts,
-    identifier: Option<u32>,
-}
-
-/// What a connection holds of its session.
-pub(crate) struct Attached {
-    pub(crate) outbox: mpsc::Receiver<Outgoing>,
-    /// Another connection has taken over.
-    pub(crate) kicked: CancellationToken,
-    /// Whether there was a session to go on with.
-    pub(crate) present: bool,
-    /// What the session left unacknowledged.
-    pub(crate) stored: Vec<StorePacket>,
-    /// QoS 2 messages that were received and not released.
-    pub(crate) received: Vec<u16>,
-    number: u64,
-}
-
-struct Owner {
-    number: u64,
-    outbox: mpsc::Sender<Outgoing>,
-    kicked: CancellationToken,
-    gone: CancellationToken,
-}
-
-#[derive(Default)]
-struct Session {
-    owner: Option<Owner>,
-    subscriptions: HashMap<String, Subscription>,
-    queued: VecDeque<Outgoing>,
-    stored: Vec<StorePacket>,
-    received: Vec<u16>,
-    /// When it ends, once its client is gone.
-    ends: Option<Instant>,
-    absent_since: Option<Instant>,
-}
-
-/// Subscriptions by topic level, so that a message visits only what may match.
-#[derive(Default)]
-struct Node {
-    children: HashMap<String, Node>,
-    /// Client → subscription that ends here.
-    here: HashMap<String, Subscription>,
-}
-
-#[derive(Default)]
-struct State {
-    sessions: HashMap<String, Session>,
-    tree: Node,
-    retained: BTreeMap<String, Arc<Message>>,
-    next_number: u64,
-}
-
-/// The meeting place of all connections.
-#[derive(Default)]
-pub(crate) struct Hub {
-    state: Mutex<State>,
-    /// Whether anybody is subscribed to anything: a plant that only publishes pays nothing for routing.
-    has_subscribers: AtomicBool,
+impl Outgoing {
+    fn bytes(&self) -> usize {
+        self.message.bytes()
+    }
 }
 
 impl Hub {
+    /// A hub that hands out nothing that matches `not_readable`. `keeps`: somebody writes retained messages down.
+    pub(crate) fn new(not_readable: Vec<String>, keeps: bool) -> Hub {
+        Hub {
+            state: Mutex::default(),
+            has_subscribers: AtomicBool::new(false),
+            not_readable,
+            waiting_bytes: Arc::default(),
+            changed: Notify::new(),
+            kept: keeps.then(|| watch::Sender::new(0)),
+        }
+    }
+
     /// Takes over or begins the session of `client`; an older connection of the same client is let go first.
     pub(crate) async fn attach(&self, client: &str, clean: bool) -> Attached {
         loop {
@@ -143,68 +199,98 @@ impl Hub {
     }
 
     fn take(&self, state: &mut State, client: &str, clean: bool) -> Attached {
-        let expired = state
-            .sessions
-            .get(client)
-            .is_some_and(|session| session.ends.is_some_and(|ends| ends <= Instant::now()));
-        if clean || expired {
-            state.forget(client);
+        let now = Instant::now();
+        let is_over = |session: &Session| session.ends.is_some_and(|ends| ends <= now);
+        let mut will = None;
+        if clean || state.sessions.get(client).is_some_and(is_over) {
+            will = state.forget(client);
         }
         state.drop_oldest_absent();
         let present = state.sessions.contains_key(client);
         state.next_number += 1;
         let number = state.next_number;
-        let (outbox, inbox) = mpsc::channel(OUTBOX);
-        let session = state.sessions.entry(client.to_owned()).or_default();
-        for outgoing in session.queued.drain(..) {
-            // There is room: a queue is shorter than an outbox.
-            let _ = outbox.try_send(outgoing);
-        }
+        let waiting_bytes = &self.waiting_bytes;
+        let session = state
+            .sessions
+            .entry(client.to_owned())
+            .or_insert_with(|| Session::new(Queue::new(waiting_bytes.clone())));
+        session.queue = Arc::new(session.queue.hand_over());
         let kicked = CancellationToken::new();
         session.owner =
-            Some(Owner { number, outbox, kicked: kicked.clone(), gone: CancellationToken::new() });
+            Some(Owner { number, kicked: kicked.clone(), gone: CancellationToken::new() });
         session.ends = None;
         session.absent_since = None;
+        session.will = None;
         Attached {
-            outbox: inbox,
+            queue: session.queue.clone(),
             kicked,
             present,
             stored: std::mem::take(&mut session.stored),
             received: std::mem::take(&mut session.received),
+            will,
             number,
         }
     }
 
-    /// Gives the session back when the connection has ended. `keep`: for how long it lives on.
-    pub(crate) fn detach(
-        &self,
-        client: &str,
-        mut attached: Attached,
-        keep: Option<Duration>,
-        stored: Vec<StorePacket>,
-        received: Vec<u16>,
-    ) {
+    /// Gives the session back when the connection has ended.
+    pub(crate) fn detach(&self, client: &str, attached: &Attached, left: Left) {
         let mut state = self.lock();
         let Some(session) = state.sessions.get_mut(client) else { return };
         let Some(owner) = session.owner.take_if(|owner| owner.number == attached.number) else {
             return;
         };
-        match keep {
+        match left.keep {
             Some(keep) => {
-                session.stored = stored;
-                session.received = received;
-                session.ends = Instant::now().checked_add(keep);
-                session.absent_since = Some(Instant::now());
-                while let Ok(outgoing) = attached.outbox.try_recv() {
-                    if outgoing.qos != Qos::AtMostOnce {
-                        session.queued.push_back(outgoing);
-                    }
-                }
+                let now = Instant::now();
+                session.stored = left.stored;
+                session.received = left.received;
+                session.ends = now.checked_add(keep);
+                session.absent_since = Some(now);
+                session.will = left.will.map(|(delay, will)| (now + delay.min(keep), will));
+                session.queue.drop_at_most_once();
             }
-            None => state.forget(client),
+            None => {
+                state.forget(client);
+            }
         }
         self.has_subscribers.store(!state.tree.is_empty(), Ordering::Release);
         owner.gone.cancel();
+    }
+
+    /// Ends what is over; returns the wills that are due.
+    pub(crate) fn sweep(&self, now: Instant) -> Vec<Arc<Message>> {
+        let mut state = self.lock();
+        state.retained.sweep(now);
+        let is_over = |session: &Session| {
+            session.owner.is_none() && session.ends.is_some_and(|ends| ends <= now)
+        };
+        let over: Vec<String> = state
+            .sessions
+            .iter()
+            .filter(|(_, session)| is_over(session))
+            .map(|(client, _)| client.clone())
+            .collect();
+        let mut wills: Vec<Arc<Message>> =
+            over.iter().filter_map(|client| state.forget(client)).collect();
+        let due = state
+            .sessions
+            .values_mut()
+            .filter_map(|session| session.will.take_if(|(due, _)| *due <= now));
+        wills.extend(due.map(|(_, will)| will));
+        self.has_subscribers.store(!state.tree.is_empty(), Ordering::Release);
+        drop(state);
+        self.changed.notify_one();
+        wills
+    }
+
+    /// Whether a filter may be subscribed to: some topic that matches it may be read.
+    pub(crate) fn may_subscribe(&self, filter: &str) -> bool {
+        let filter = shared(filter).map_or(filter, |(_, filter)| filter);
+        !self.not_readable.iter().any(|hidden| covers(hidden, filter))
+    }
+
+    fn is_readable(&self, topic: &str) -> bool {
+        !self.not_readable.iter().any(|hidden| matches(hidden, topic))
     }
 
     /// Subscribes, and hands out the retained messages that match.
@@ -223,13 +309,17 @@ impl Hub {
         state.tree.insert(filter, client, subscription);
         self.has_subscribers.store(true, Ordering::Release);
         match options.rh() {
+            // MQTT 5 §4.8.2: shared subscriptions get no retained messages.
+            _ if shared(filter).is_some() => return Vec::new(),
             RetainHandling::DoNotSendRetained => return Vec::new(),
             RetainHandling::SendRetainedIfNotExists if !is_new => return Vec::new(),
             _ => {}
         }
-        let retained = state.retained.values().filter(|message| matches(filter, &message.topic));
-        retained
-            .filter(|message| message.expires.is_none_or(|expires| expires > Instant::now()))
+        let wanted = state
+            .retained
+            .iter()
+            .filter(|message| matches(filter, &message.topic) && self.is_readable(&message.topic));
+        wanted
             .map(|message| Outgoing {
                 message: message.clone(),
                 qos: message.qos.min(options.qos()),
@@ -249,40 +339,73 @@ impl Hub {
         existed
     }
 
+    /// Whether a message that is not retained would reach anybody; a plant that only publishes need not make it.
+    pub(crate) fn has_subscribers(&self) -> bool {
+        self.has_subscribers.load(Ordering::Acquire)
+    }
+
     /// Sends a message to everybody who wants it. `from`: its publisher, for "no local".
-    pub(crate) fn publish(&self, message: &Arc<Message>, from: Option<&str>, counters: &Counters) {
-        if !message.retain && !self.has_subscribers.load(Ordering::Acquire) {
-            return;
+    ///
+    /// Returns the number that [`Hub::kept`] must reach before a retained message is durable; 0 for others.
+    pub(crate) fn publish(
+        &self,
+        message: &Arc<Message>,
+        from: Option<&str>,
+        counters: &Counters,
+    ) -> u64 {
+        if !message.retain && !self.has_subscribers() {
+            return 0;
         }
         let mut state = self.lock();
-        if message.retain {
-            state.retain(message);
+        let number = if message.retain { self.retain(&mut state, message) } else { 0 };
+        if self.is_readable(&message.topic) {
+            let n_dropped = state.route(message, from);
+            counters.dropped.fetch_add(n_dropped, Ordering::Relaxed);
         }
-        let mut wanted: HashMap<String, Outgoing> = HashMap::new();
-        let levels: Vec<&str> = message.topic.split('/').collect();
-        let tree = std::mem::take(&mut state.tree);
-        tree.visit(&levels, message.topic.starts_with('$'), &mut |client, subscription| {
-            if subscription.options.nl() && from == Some(client) {
-                return;
+        number
+    }
+
+    fn retain(&self, state: &mut State, message: &Arc<Message>) -> u64 {
+        match state.retained.keep(message) {
+            Kept::Change(number) => {
+                self.changed.notify_one();
+                if self.kept.is_some() { number } else { 0 }
             }
-            let qos = message.qos.min(subscription.options.qos());
-            let retain = message.retain && subscription.options.rap();
-            let outgoing = wanted.entry(client.to_owned()).or_insert_with(|| Outgoing {
-                message: message.clone(),
-                qos,
-                retain,
-                identifiers: Vec::new(),
-            });
-            // Overlapping subscriptions: one message, at the highest of their qualities.
-            outgoing.qos = outgoing.qos.max(qos);
-            outgoing.retain |= retain;
-            outgoing.identifiers.extend(subscription.identifier);
-        });
-        state.tree = tree;
-        for (client, outgoing) in wanted {
-            if !state.deliver(&client, outgoing) {
-                counters.dropped.fetch_add(1, Ordering::Relaxed);
+            Kept::Nothing => 0,
+            Kept::Full => {
+                let topic = &message.topic;
+                tracing::warn!(
+                    topic,
+                    "passed on but not retained, there are too many retained messages"
+                );
+                0
             }
+        }
+    }
+
+    /// Puts back the retained messages that the file held.
+    pub(crate) fn restore(&self, messages: Vec<Message>) {
+        self.lock().retained.restore(messages);
+    }
+
+    /// Retained messages that have changed since the last call, and the number of the last change.
+    pub(crate) fn take_changes(&self) -> (Vec<Arc<Message>>, u64) {
+        self.lock().retained.take_changes()
+    }
+
+    /// All retained messages but those of the broker itself.
+    pub(crate) fn all_retained(&self) -> Vec<Arc<Message>> {
+        self.lock().retained.iter().filter(|message| !message.is_system()).cloned().collect()
+    }
+
+    /// How much there is of everything.
+    pub(crate) fn sizes(&self) -> Sizes {
+        let state = self.lock();
+        Sizes {
+            sessions: state.sessions.len(),
+            subscriptions: state.sessions.values().map(|session| session.subscriptions.len()).sum(),
+            retained: state.retained.len(),
+            waiting_bytes: self.waiting_bytes.load(Ordering::Relaxed),
         }
     }
 
@@ -291,37 +414,77 @@ impl Hub {
     }
 }
 
-impl State {
+impl Session {
+    fn new(queue: Queue) -> Session {
+        Session {
+            owner: None,
+            subscriptions: HashMap::new(),
+            queue: Arc::new(queue),
+            stored: Vec::new(),
+            received: Vec::new(),
+            ends: None,
+            absent_since: None,
+            will: None,
+        }
+    }
+
     /// False when the message had to be dropped.
-    fn deliver(&mut self, client: &str, outgoing: Outgoing) -> bool {
-        let Some(session) = self.sessions.get_mut(client) else { return true };
-        match &session.owner {
-            Some(owner) => owner.outbox.try_send(outgoing).is_ok(),
-            None if outgoing.qos == Qos::AtMostOnce => true,
-            None if session.queued.len() < MAX_QUEUED => {
-                session.queued.push_back(outgoing);
-                true
+    fn deliver(&self, outgoing: Outgoing) -> bool {
+        let is_for_nobody = self.owner.is_none() && outgoing.qos == Qos::AtMostOnce;
+        is_for_nobody || self.queue.push(outgoing)
+    }
+}
+
+impl State {
+    /// Puts a message into the queues of those who want it; returns how many had no room.
+    fn route(&self, message: &Arc<Message>, from: Option<&str>) -> u64 {
+        let mut wanted: HashMap<&str, Outgoing> = HashMap::new();
+        let mut n_dropped = 0;
+        let levels: Vec<&str> = message.topic.split('/').collect();
+        self.tree.visit(&levels, message.topic.starts_with('$'), &mut |wants| match wants {
+            Wants::One(client, subscription) => {
+                if subscription.options.nl() && from == Some(client) {
+                    return;
+                }
+                let Some((client, _)) = self.sessions.get_key_value(client) else { return };
+                let this = outgoing(message, subscription);
+                // Overlapping subscriptions: one message, at the highest of their qualities.
+                wanted
+                    .entry(client)
+                    .and_modify(|known| {
+                        known.qos = known.qos.max(this.qos);
+                        known.retain |= this.retain;
+                        known.identifiers.extend(&this.identifiers);
+                    })
+                    .or_insert(this);
             }
-            None => false,
+            Wants::OneOf(group) => {
+                let members = || {
+                    group.in_turn().filter_map(|(client, subscription)| {
+                        Some((self.sessions.get(client)?, subscription))
+                    })
+                };
+                let connected = members().find(|(session, _)| session.owner.is_some());
+                if let Some((session, subscription)) = connected.or_else(|| members().next()) {
+                    let is_in = session.deliver(outgoing(message, subscription));
+                    n_dropped += u64::from(!is_in);
+                }
+            }
+        });
+        for (client, outgoing) in wanted {
+            let is_in = self.sessions.get(client).is_none_or(|session| session.deliver(outgoing));
+            n_dropped += u64::from(!is_in);
         }
+        n_dropped
     }
 
-    fn retain(&mut self, message: &Arc<Message>) {
-        if message.payload.is_empty() {
-            self.retained.remove(&message.topic);
-        } else if self.retained.len() < MAX_RETAINED || self.retained.contains_key(&message.topic) {
-            self.retained.insert(message.topic.clone(), message.clone());
-        } else {
-            tracing::warn!(topic = message.topic, "not retained, {MAX_RETAINED} messages are");
+    /// Ends a session; returns its will if that still waits.
+    fn forget(&mut self, client: &str) -> Option<Arc<Message>> {
+        let session = self.sessions.remove(client)?;
+        for filter in session.subscriptions.keys() {
+            self.tree.remove(filter, client);
         }
-    }
-
-    fn forget(&mut self, client: &str) {
-        if let Some(session) = self.sessions.remove(client) {
-            for filter in session.subscriptions.keys() {
-                self.tree.remove(filter, client);
-            }
-        }
+        session.will.map(|(_, will)| will)
     }
 
     fn drop_oldest_absent(&mut self) {
@@ -341,92 +504,33 @@ impl State {
     }
 }
 
-impl Node {
-    fn is_empty(&self) -> bool {
-        self.children.is_empty() && self.here.is_empty()
+fn outgoing(message: &Arc<Message>, subscription: &Subscription) -> Outgoing {
+    Outgoing {
+        message: message.clone(),
+        qos: message.qos.min(subscription.options.qos()),
+        retain: message.retain && subscription.options.rap(),
+        identifiers: subscription.identifier.into_iter().collect(),
     }
+}
 
-    fn insert(&mut self, filter: &str, client: &str, subscription: Subscription) {
-        let mut node = self;
-        for level in filter.split('/') {
-            node = node.children.entry(level.to_owned()).or_default();
-        }
-        node.here.insert(client.to_owned(), subscription);
+/// Whether every topic that `inner` matches is matched by `outer` as well.
+fn covers(outer: &str, inner: &str) -> bool {
+    let mut inner_levels = inner.split('/');
+    // MQTT 5 §4.7.2: wildcards at the front and topics that begin with $ never meet.
+    if inner.starts_with('$') != outer.starts_with('$') {
+        return false;
     }
-
-    fn remove(&mut self, filter: &str, client: &str) {
-        match filter.split_once('/') {
-            Some((level, rest)) => self.remove_in(level, |child| child.remove(rest, client)),
-            None => self.remove_in(filter, |child| {
-                child.here.remove(client);
-            }),
-        }
-    }
-
-    fn remove_in(&mut self, level: &str, f: impl FnOnce(&mut Node)) {
-        if let Some(child) = self.children.get_mut(level) {
-            f(child);
-            if child.is_empty() {
-                self.children.remove(level);
-            }
+    for level in outer.split('/') {
+        let other = inner_levels.next();
+        match (level, other) {
+            ("#", _) => return true,
+            ("+", Some(other)) if other != "#" => {}
+            (level, Some(other)) if level == other => {}
+            _ => return false,
         }
     }
-
-    fn visit(&self, levels: &[&str], is_system: bool, on: &mut impl FnMut(&str, &Subscription)) {
-        let mut all = |node: &Node| {
-            node.here.iter().for_each(|(client, subscription)| on(client, subscription));
-        };
-        // MQTT 5 §4.7.2: a wildcard at the front does not match topics that begin with $.
-        if !is_system && let Some(rest) = self.children.get("#") {
-            all(rest);
-        }
-        let Some((level, deeper)) = levels.split_first() else {
-            all(self);
-            return;
-        };
-        if let Some(child) = self.children.get(*level) {
-            child.visit(deeper, false, on);
-        }
-        if !is_system && let Some(child) = self.children.get("+") {
-            child.visit(deeper, false, on);
-        }
-    }
+    inner_levels.next().is_none()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        /// The tree finds exactly the subscriptions that the rule of §4.7 finds.
-        #[test]
-        fn the_tree_agrees_with_the_rule(
-            filters in prop::collection::vec("(\\$|[ab]|\\+)(/([ab]|\\+)){0,3}(/#)?|#", 1..20),
-            topics in prop::collection::vec("[ab$](/[ab]){0,4}", 1..20),
-            removed in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
-        ) {
-            let mut tree = Node::default();
-            let subscription = Subscription { options: SubOpts::new(), identifier: None };
-            let mut kept: std::collections::BTreeSet<String> = filters.iter().cloned().collect();
-            for filter in &kept {
-                tree.insert(filter, filter, subscription.clone());
-            }
-            for at in removed {
-                let filter = at.get(&filters);
-                tree.remove(filter, filter);
-                kept.remove(filter);
-            }
-            for topic in topics {
-                let levels: Vec<&str> = topic.split('/').collect();
-                let mut found = std::collections::BTreeSet::new();
-                tree.visit(&levels, topic.starts_with('$'), &mut |client, _| {
-                    found.insert(client.to_owned());
-                });
-                let expected: std::collections::BTreeSet<String> =
-                    kept.iter().filter(|filter| matches(filter, &topic)).cloned().collect();
-                prop_assert_eq!(found, expected, "{}", topic);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,4 @@
+//! The broker over real sockets.
+
+mod broker;
+mod wire;
