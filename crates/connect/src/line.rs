@@ -2,12 +2,18 @@
 //!
 //! `measurement,tag=value field=1.5,other=2i 1767225600000000000`
 //!
+//! A line that cannot be read is left out whole and named with its number and the reason. Every number becomes a double: `i` and `u` integers of 64 bits are exact up to 2^53 and rounded beyond. NaN, infinity and a tag
+//! that is given twice are refused, as InfluxDB refuses them.
+//!
 //! An address is the measurement, the tag values in the order of their keys, and the field, joined with `/`:
 //! `press,machine=p1,site=hh oil=3` becomes `press/p1/hh/oil`. What was learned about a series is kept between
 //! requests, keyed by its raw bytes, so that the steady state neither allocates nor hashes more than once a line.
 //!
 //! Source: InfluxData, "Line protocol reference" (v2).
 
+mod parse;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,11 +22,18 @@ use signal::{Event, EventKind, Flag, Quality, Rows, Sample, SourceId, TenantId};
 
 use crate::directory::{Directory, LooksLike, Target};
 use crate::inlet::{Inlet, InletError};
+use parse::{
+    Lines, Value, find_end_of_fields, find_unescaped, parse_integer, parse_value, split_unescaped,
+    unescape, unescaped_len,
+};
 
 /// Bad lines that are named in an answer; the rest is only counted.
 const MAX_NAMED: usize = 100;
 /// Series that one decoder remembers before it begins anew.
 const MAX_SERIES: usize = 200_000;
+
+/// Why a line is not stored.
+type Reason = Cow<'static, str>;
 
 /// Unit of the time stamps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,12 +160,6 @@ struct Decoder {
     version: u64,
 }
 
-#[derive(Clone, Copy)]
-enum Value<'a> {
-    Number(f64),
-    Text(&'a [u8]),
-}
-
 /// A value whose signal is not known yet.
 struct Waiting {
     line: usize,
@@ -215,7 +222,7 @@ impl Decoder {
                     batch.rows.samples.truncate(n_samples);
                     batch.rows.events.truncate(n_events);
                     batch.waiting.truncate(n_waiting);
-                    batch.report.bad_line(idx + 1, reason);
+                    batch.report.bad_line(idx + 1, &reason);
                 }
             }
         }
@@ -229,7 +236,7 @@ impl Decoder {
         precision: Precision,
         arrival_us: i64,
         batch: &mut Batch,
-    ) -> Result<usize, &'static str> {
+    ) -> Result<usize, Reason> {
         let key_end = find_unescaped(line, b' ')
             .ok_or("no field set: a line is 'measurement,tags fields time'")?;
         let (key, rest) = line.split_at(key_end);
@@ -262,16 +269,17 @@ impl Decoder {
         time_us: i64,
         quality: Quality,
         batch: &mut Batch,
-    ) -> Result<usize, &'static str> {
+    ) -> Result<usize, Reason> {
         let mut rest = fields;
         let mut n_fields = 0;
         loop {
             let name_end = find_unescaped(rest, b'=').ok_or("a field has no '='")?;
             let name = &rest[..name_end];
             if name.is_empty() {
-                return Err("a field has no name");
+                return Err("a field has no name".into());
             }
-            let (value, value_end) = parse_value(&rest[name_end + 1..])?;
+            let (value, value_end) = parse_value(&rest[name_end + 1..])
+                .map_err(|reason| format!("field '{}': {reason}", unescape(name)))?;
             let field = self.field_idx(series, n_fields, name);
             let known = &mut self.series[series][field];
             if known.target.is_none() {
@@ -298,7 +306,7 @@ impl Decoder {
             match rest.first() {
                 None => return Ok(n_fields),
                 Some(b',') => rest = &rest[1..],
-                Some(_) => return Err("unexpected text after a field value"),
+                Some(_) => return Err("unexpected text after a field value".into()),
             }
         }
     }
@@ -326,7 +334,7 @@ impl Decoder {
         fields.len() - 1
     }
 
-    fn new_series(&mut self, key: &[u8]) -> Result<usize, &'static str> {
+    fn new_series(&mut self, key: &[u8]) -> Result<usize, Reason> {
         let mut parts = split_unescaped(key, b',');
         let measurement =
             parts.next().filter(|part| !part.is_empty()).ok_or("the measurement has no name")?;
@@ -334,11 +342,14 @@ impl Decoder {
         for part in parts {
             let at = find_unescaped(part, b'=').ok_or("a tag has no '='")?;
             if at == 0 || at + 1 == part.len() {
-                return Err("a tag has no name or no value");
+                return Err("a tag has no name or no value".into());
             }
             tags.push((unescape(&part[..at]), unescape(&part[at + 1..])));
         }
         tags.sort();
+        if let Some(twice) = tags.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(format!("the tag '{}' is given twice", twice[0].0).into());
+        }
         let mut prefix = unescape(measurement);
         for (_, value) in tags {
             prefix.push('/');
@@ -427,7 +438,7 @@ impl Batch {
         value: Value<'_>,
         time_us: i64,
         quality: Quality,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), Reason> {
         let (number, text) = match value {
             Value::Number(number) => (number, None),
             Value::Text(text) => {
@@ -457,288 +468,5 @@ impl Report {
     }
 }
 
-/// Lines of a body; a newline inside a string value does not end one.
-struct Lines<'a>(&'a [u8]);
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let mut from = 0;
-        loop {
-            let end = self.0[from..]
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .map_or(self.0.len(), |at| from + at);
-            let line = &self.0[..end];
-            // An odd number of quotes: the newline belongs to a string. Rare, so counting is no cost.
-            let is_open =
-                line.contains(&b'"') && !line.starts_with(b"#") && count_quotes(line) % 2 == 1;
-            if is_open && end < self.0.len() {
-                from = end + 1;
-                continue;
-            }
-            self.0 = self.0.get(end + 1..).unwrap_or_default();
-            return Some(line);
-        }
-    }
-}
-
-fn count_quotes(line: &[u8]) -> usize {
-    let mut n_quotes = 0;
-    let mut escaped = false;
-    for byte in line {
-        match byte {
-            b'\\' if !escaped => {
-                escaped = true;
-                continue;
-            }
-            b'"' if !escaped => n_quotes += 1,
-            _ => {}
-        }
-        escaped = false;
-    }
-    n_quotes
-}
-
-#[inline]
-fn find_unescaped(bytes: &[u8], wanted: u8) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = from + bytes[from..].iter().position(|byte| *byte == wanted)?;
-        if at == 0 || bytes[at - 1] != b'\\' {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-}
-
-/// The first space outside a string value.
-fn find_end_of_fields(bytes: &[u8]) -> Result<usize, &'static str> {
-    let mut in_string = false;
-    let mut escaped = false;
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'\\' if !escaped => {
-                escaped = true;
-                continue;
-            }
-            b'"' if !escaped => in_string = !in_string,
-            b' ' if !in_string && !escaped => return Ok(at),
-            _ => {}
-        }
-        escaped = false;
-    }
-    if in_string { Err("a string is not closed") } else { Ok(bytes.len()) }
-}
-
-fn split_unescaped(bytes: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(bytes);
-    std::iter::from_fn(move || {
-        let bytes = rest?;
-        match find_unescaped(bytes, separator) {
-            Some(at) => {
-                rest = Some(&bytes[at + 1..]);
-                Some(&bytes[..at])
-            }
-            None => {
-                rest = None;
-                Some(bytes)
-            }
-        }
-    })
-}
-
-fn unescape(bytes: &[u8]) -> String {
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut iter = bytes.iter().copied().peekable();
-    while let Some(byte) = iter.next() {
-        match (byte, iter.peek()) {
-            (b'\\', Some(b',' | b'=' | b' ')) => {}
-            _ => plain.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&plain).into_owned()
-}
-
-fn unescaped_len(bytes: &[u8]) -> usize {
-    unescape(bytes).len()
-}
-
-/// Reads one field value; returns it and where it ends.
-#[inline]
-fn parse_value(bytes: &[u8]) -> Result<(Value<'_>, usize), &'static str> {
-    if bytes.first() == Some(&b'"') {
-        let mut escaped = false;
-        for (at, byte) in bytes.iter().enumerate().skip(1) {
-            match byte {
-                b'\\' if !escaped => {
-                    escaped = true;
-                    continue;
-                }
-                b'"' if !escaped => return Ok((Value::Text(&bytes[1..at]), at + 1)),
-                _ => {}
-            }
-            escaped = false;
-        }
-        return Err("a string is not closed");
-    }
-    let end = bytes.iter().position(|byte| *byte == b',').unwrap_or(bytes.len());
-    let token = &bytes[..end];
-    let number = match token {
-        [] => return Err("a field has no value"),
-        b"t" | b"T" | b"true" | b"True" | b"TRUE" => 1.0,
-        b"f" | b"F" | b"false" | b"False" | b"FALSE" => 0.0,
-        [digits @ .., b'i' | b'u'] => {
-            parse_integer(digits).ok_or("an integer field is not a whole number")? as f64
-        }
-        _ => fast_float2::parse::<f64, _>(token)
-            .map_err(|_| "a field value is not a number, string or boolean")?,
-    };
-    Ok((Value::Number(number), end))
-}
-
-#[inline]
-fn parse_integer(bytes: &[u8]) -> Option<i64> {
-    let (digits, negative) = match bytes {
-        [b'-', digits @ ..] => (digits, true),
-        [b'+', digits @ ..] => (digits, false),
-        digits => (digits, false),
-    };
-    if digits.is_empty() {
-        return None;
-    }
-    let mut number: i64 = 0;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        number = number.checked_mul(10)?.checked_add(i64::from(digit))?;
-    }
-    Some(if negative { -number } else { number })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::directory::Wanted;
-    use crate::inlet::{Fate, inlet};
-    use proptest::prelude::*;
-    use signal::SignalId;
-    use std::time::Duration;
-
-    type Stored = Vec<(String, f64, i64)>;
-
-    /// Writes `body` through a real inlet and registrar.
-    async fn write(body: &str, precision: Precision) -> (Report, Stored, Vec<String>) {
-        let (directory, mut wanted) = Directory::new();
-        let names = Arc::new(Mutex::new(Vec::<String>::new()));
-        let (registrar, known) = (directory.clone(), names.clone());
-        tokio::spawn(async move {
-            while let Some(question) = wanted.recv().await {
-                if let Wanted::Address { source, address, looks, answer } = question {
-                    let kind =
-                        if looks == LooksLike::Text { SignalKind::Text } else { SignalKind::Gauge };
-                    let mut names = lock(&known);
-                    let target =
-                        Target { signal: SignalId(names.len() as u32), a: 1.0, b: 0.0, kind };
-                    registrar.insert(source, &address, target);
-                    names.push(address);
-                    let _ = answer.send(Some(target));
-                }
-            }
-        });
-        let (inlet, mut queue) = inlet(1000, Arc::default());
-        let consumer = std::thread::spawn(move || {
-            let mut stored = Rows::default();
-            let mut deliveries = Vec::new();
-            while queue.wait(&mut deliveries, 1000, Duration::from_millis(50)) {
-                for delivery in deliveries.drain(..) {
-                    stored.samples.extend_from(&delivery.rows.samples);
-                    stored.events.extend(delivery.rows.events.iter().cloned());
-                    let n_rows = delivery.rows.len() as u64;
-                    delivery.answer(Ok(Fate { stored: n_rows, duplicates: 0 }));
-                }
-            }
-            stored
-        });
-        let line = Line::new(TenantId::FIRST, SourceId(1), directory);
-        let report = line.write(&inlet, body.as_bytes(), precision, 1_000).await.expect("open");
-        assert!(inlet.balance().totals().holds());
-        drop(inlet);
-        let stored = consumer.join().expect("no panic");
-        let names = lock(&names).clone();
-        let samples = stored
-            .samples
-            .iter()
-            .map(|s| (names[s.signal.idx()].clone(), s.value, s.time_us))
-            .collect();
-        (report, samples, stored.events.into_iter().map(|event| event.body).collect())
-    }
-
-    #[tokio::test]
-    async fn lines_become_rows() {
-        let body = "press,site=hh,machine=p1 oil=21.5,count=3i,on=true,x=1.,y=.5 1767225600000000000\n\
-                    # a comment\n\
-                    press,site=hh,machine=p1 oil=22 1767225601000000000\n";
-        let (report, stored, _) = write(body, Precision::Ns).await;
-        assert_eq!((report.stored_lines, report.stored_values, report.n_bad), (2, 6, 0));
-        let names: Vec<&str> = stored.iter().map(|(name, _, _)| name.as_str()).collect();
-        assert_eq!(
-            names,
-            [
-                "press/p1/hh/oil",
-                "press/p1/hh/count",
-                "press/p1/hh/on",
-                "press/p1/hh/x",
-                "press/p1/hh/y",
-                "press/p1/hh/oil"
-            ]
-        );
-        assert_eq!(
-            stored.iter().map(|(_, value, _)| *value).collect::<Vec<_>>(),
-            [21.5, 3.0, 1.0, 1.0, 0.5, 22.0]
-        );
-        assert_eq!(stored[5].2, 1_767_225_601_000_000);
-    }
-
-    #[tokio::test]
-    async fn bad_lines_are_named_and_good_ones_stored() {
-        let (report, stored, _) =
-            write("a x=1 1\nb\nc x=1,y=oops 1\nd x=2 soon\ne x=5 2", Precision::S).await;
-        assert_eq!(report.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [2, 3, 4]);
-        assert_eq!(
-            stored,
-            [("a/x".to_owned(), 1.0, 1_000_000), ("e/x".to_owned(), 5.0, 2_000_000)]
-        );
-    }
-
-    #[tokio::test]
-    async fn escapes_strings_and_missing_times_are_understood() {
-        let (report, stored, texts) = write(
-            "my\\ press,a\\,b=c\\=d f\\ 1=2,note=\"a \\\"b\\\", c\nd\"\nm v=1",
-            Precision::Ns,
-        )
-        .await;
-        assert_eq!(report.n_bad, 0, "{report:?}");
-        assert_eq!(stored.len(), 2);
-        assert_eq!(texts, ["a \"b\", c\nd"]);
-        assert!(stored.iter().any(|(name, value, _)| name == "my press/c=d/f 1" && *value == 2.0));
-    }
-
-    proptest! {
-        #[test]
-        fn hostile_bodies_never_panic(body in prop::collection::vec(any::<u8>(), 0..300), near in "[a-c,= \\\\\"0-9.i\n#-]{0,80}") {
-            let (directory, wanted) = Directory::new();
-            drop(wanted);
-            for bytes in [&body[..], near.as_bytes()] {
-                let mut batch = Batch::new(TenantId::FIRST, SourceId(1), bytes.len());
-                Decoder::default().decode(&directory, SourceId(1), bytes, Precision::Ns, 0, &mut batch);
-            }
-        }
-    }
-}
+mod tests;
