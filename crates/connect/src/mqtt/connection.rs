@@ -5,6 +5,7 @@
 
 mod connect;
 mod deliver;
+mod opening;
 mod publish;
 mod subscribe;
 
@@ -28,6 +29,7 @@ use super::hub::{Attached, Left, Outgoing};
 use super::{Shared, now_us};
 use crate::decode::Decoder;
 use connect::Will;
+use opening::{Opened, Opening};
 use publish::{Batch, Unacked, next_answer};
 
 /// Bytes read from the socket at once; also the size of a commit of one connection.
@@ -59,6 +61,8 @@ struct Client {
     protocol: Connection<role::Server>,
     decoder: Decoder,
     name: String,
+    /// The first packet, until it is whole.
+    opening: Option<Opening>,
     attached: Option<Attached>,
     will: Option<Will>,
     /// For how long the session lives on; none: not at all.
@@ -104,6 +108,7 @@ impl Client {
             decoder: Decoder::new(tenant, source, shared.directory.clone()),
             shared,
             name: String::new(),
+            opening: Some(Opening::default()),
             attached: None,
             will: None,
             keep: None,
@@ -180,6 +185,20 @@ impl Client {
 
     /// Takes everything that came with one read as one batch.
     async fn read(&mut self, bytes: &[u8]) {
+        let Some(opening) = &mut self.opening else { return self.take(bytes).await };
+        match opening.push(bytes) {
+            Opened::NotYet => {}
+            Opened::Bytes(bytes) => {
+                self.opening = None;
+                self.take(&bytes).await;
+            }
+            Opened::Never => {
+                self.end.get_or_insert(End::Broken);
+            }
+        }
+    }
+
+    async fn take(&mut self, bytes: &[u8]) {
         let mut cursor = Cursor::new(bytes);
         let now_us = now_us();
         while (cursor.position() as usize) < bytes.len() && self.end.is_none() {
@@ -328,3 +347,6 @@ async fn cancelled(token: Option<CancellationToken>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
