@@ -127,6 +127,35 @@ def mqtt_session_survives_absence():
     stop(second)
 
 
+def declared_payloads():
+    """Machines whose messages nobody could guess: two rules, no code."""
+    rows = api("POST", "mapping-rules", {
+        "source": "mqtt", "pattern": "py/{machine}/rows", "asset": "py/{machine}", "signal": "oil/{field}", "asset_types": [],
+        "payload": {"samples": "/d", "time": {"pointer": "/0", "unit": "s"},
+                    "values": [{"name": "temperature", "pointer": "/1"}, {"name": "pressure", "pointer": "/2"}]},
+    })
+    burst = api("POST", "mapping-rules", {
+        "source": "mqtt", "pattern": "py/{machine}/burst", "asset": "py/{machine}", "signal": "{field}", "asset_types": [],
+        "payload": {"samples": "/accel", "time": {"pointer": "/start", "unit": "iso", "step_us": 500},
+                    "values": [{"name": "accel", "pointer": ""}]},
+    })
+    sender = connect(mqtt.MQTTv311, "declared")
+    sender.publish("py/dev1/rows", '{"d": [[1767225600, 21.5, 3], [1767225600.5, 22.5, 4]], "fw": 7}', qos=1)
+    sender.publish("py/dev1/rows", '{"d": [["soon", 1, 2]]}', qos=1)
+    sender.publish("py/dev1/burst", '{"start": "2026-01-01T00:00:00Z", "accel": [0.5, -0.5, 0.25]}', qos=1).wait_for_publish(20)
+    stop(sender)
+    stored = sql("""SELECT g.path, s.value, CAST(s.time AS BIGINT) - 1767225600000000 FROM samples s
+                    JOIN signals g ON g.id = s.signal WHERE g.path LIKE 'py/dev1:%' ORDER BY 1, 3""")
+    expected = [
+        ["py/dev1:accel", 0.5, 0], ["py/dev1:accel", -0.5, 500], ["py/dev1:accel", 0.25, 1000],
+        ["py/dev1:oil/pressure", 3.0, 0], ["py/dev1:oil/pressure", 4.0, 500000],
+        ["py/dev1:oil/temperature", 21.5, 0], ["py/dev1:oil/temperature", 22.5, 500000],
+    ]
+    assert stored == expected, stored
+    for rule in rows, burst:
+        api("DELETE", f"mapping-rules/{rule['id']}")
+
+
 def influx_clients():
     v1 = influxdb.InfluxDBClient(*WEB.split(":"), database="plant", gzip=True)
     assert v1.write_points([{"measurement": "py/influx1", "fields": {"x": 1.5, "n": 2}, "time": 1767225600000000000}])
@@ -168,6 +197,7 @@ def main():
         ("paho 3.1.1: retained and will", lambda: mqtt_retained_and_will(mqtt.MQTTv311)),
         ("paho 5: retained and will", lambda: mqtt_retained_and_will(mqtt.MQTTv5)),
         ("a session survives absence", mqtt_session_survives_absence),
+        ("payloads that rules declare", declared_payloads),
         ("influx clients 1 and 2, gzip", influx_clients),
         ("a partial write names the bad line", partial_write_names_the_bad_line),
         ("tables open in deltalake and DuckDB while Fettler runs", tables_open_in_deltalake_and_duckdb),

@@ -11,6 +11,8 @@ use signal::model::SignalKind;
 use signal::{SignalId, SourceId};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::decode::Template;
+
 /// Questions that may wait for the registrar.
 const WAITING: usize = 10_000;
 
@@ -66,6 +68,7 @@ pub enum Wanted {
 struct Tables {
     targets: HashMap<SourceId, HashMap<String, Target>>,
     states: HashMap<SignalId, Vec<String>>,
+    templates: HashMap<SourceId, Arc<[Arc<Template>]>>,
 }
 
 /// Address → signal, state name → number.
@@ -166,9 +169,16 @@ impl Directory {
         self.write().states.insert(signal, states);
     }
 
-    /// Registrar only: forget everything, because the whole model is read anew.
-    pub fn clear(&self) {
-        *self.write() = Tables::default();
+    /// How messages of a source are read that do not speak for themselves, in the order in which they are tried.
+    pub fn templates(&self, source: SourceId) -> Arc<[Arc<Template>]> {
+        self.read().templates.get(&source).cloned().unwrap_or_default()
+    }
+
+    /// Registrar only: forget every address, because the whole model is read anew, and use these templates.
+    pub fn renew(&self, templates: HashMap<SourceId, Vec<Arc<Template>>>) {
+        let templates =
+            templates.into_iter().map(|(source, templates)| (source, templates.into())).collect();
+        *self.write() = Tables { templates, ..Tables::default() };
         self.version.fetch_add(1, Ordering::AcqRel);
     }
 

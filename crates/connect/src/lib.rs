@@ -8,6 +8,7 @@ pub mod load;
 pub mod mqtt;
 pub mod testing;
 
+pub use decode::Template;
 pub use directory::{Directory, LooksLike, Target, Wanted};
 pub use inlet::{Balance, Counts, Delivery, Fate, Inlet, InletError, InletQueue, Receipt, inlet};
 

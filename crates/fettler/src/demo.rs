@@ -138,6 +138,7 @@ async fn map_topics(running: &serve::Running) -> anyhow::Result<()> {
         ]
         .map(|(glob, kind)| (glob.to_owned(), kind.to_owned()))
         .to_vec(),
+        payload: None,
     };
     running
         .metastore

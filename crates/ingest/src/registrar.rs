@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use connect::{Directory, LooksLike, Target, Wanted};
+use connect::{Directory, LooksLike, Target, Template, Wanted};
 use metastore::Metastore;
-use signal::model::{Binding, Signal, SignalKind, Source};
+use signal::model::{Binding, MappingRule, Signal, SignalKind, Source};
 use signal::{SignalId, SourceId, TenantId};
 use tokio::sync::{mpsc, watch};
 
@@ -60,7 +60,7 @@ impl Registrar {
         for source in self.metastore.sources(self.tenant).await? {
             self.sources.lock().unwrap_or_else(PoisonError::into_inner).insert(source.id, source);
         }
-        self.directory.clear();
+        self.directory.renew(self.templates(&loaded.rules));
         let kinds: HashMap<SignalId, &Signal> =
             loaded.signals.iter().map(|signal| (signal.id, signal)).collect();
         for binding in &loaded.bindings {
@@ -73,6 +73,20 @@ impl Registrar {
         self.commands.follow(model.clone());
         self.model.send_replace(model);
         Ok(())
+    }
+
+    /// The payloads that rules declare, by source.
+    fn templates(&self, rules: &[MappingRule]) -> HashMap<SourceId, Vec<Arc<Template>>> {
+        let mut templates: HashMap<SourceId, Vec<Arc<Template>>> = HashMap::new();
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        for rule in rules {
+            let Some(template) = Template::of(rule).map(Arc::new) else { continue };
+            let is_meant = |source: &&Source| rule.source.is_empty() || rule.source == source.name;
+            for source in sources.values().filter(is_meant) {
+                templates.entry(source.id).or_default().push(template.clone());
+            }
+        }
+        templates
     }
 
     fn direct(&self, binding: &Binding, signal: &Signal) {

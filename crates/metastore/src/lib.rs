@@ -22,6 +22,7 @@ pub mod mapping;
 mod mapping_rules;
 mod model;
 mod notifications;
+mod payload;
 mod register;
 mod sessions;
 mod signals;

@@ -1,16 +1,24 @@
 //! From an address to a place in the plant: the pure part of mapping rules.
 //!
-//! A pattern is matched level by level; `{name}` takes one level, `{name...}` the rest (at least one level,
-//! last in the pattern), `*` in a level stands for any characters of it. See [`signal::model::MappingRule`].
+//! A pattern is matched level by level, see [`signal::pattern`]; what a rule can say is
+//! [`signal::model::MappingRule`]. A rule with a payload takes the addresses that its declared values have: the topic
+//! that its pattern describes, and behind it the value's name, which its templates know as `{field}`.
 
 use std::collections::BTreeMap;
 
-use signal::model::MappingRule;
+use signal::model::{MappingRule, Payload};
+use signal::pattern::{capture_name, captures};
+
+pub use signal::pattern::glob;
+
+use crate::payload;
 
 /// Most levels of an address that a rule looks at; deeper ones do not match.
 pub const MAX_LEVELS: usize = 32;
 /// Longest address or path, in bytes.
 pub const MAX_BYTES: usize = 1024;
+/// What templates call the name of a value within its message.
+const FIELD: &str = "field";
 
 /// Where a rule puts an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,13 +37,14 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RuleError {
-    /// Which field: `pattern`, `asset`, `signal`.
+    /// Which field: `pattern`, `asset`, `signal`, `asset_types`, `payload`.
     pub field: &'static str,
     /// What is wrong with it.
     pub message: String,
 }
 
-/// The first of `rules` that takes `address` of the source named `source`.
+/// The first of `rules` that takes `address` of the source named `source`; those that declare a payload come first,
+/// as they know what their values are called.
 ///
 /// None when no rule matches, or the address is longer than [`MAX_BYTES`] or deeper than [`MAX_LEVELS`].
 ///
@@ -48,6 +57,7 @@ pub struct RuleError {
 ///     asset: "{site}/{line}/{machine}".into(),
 ///     signal: "{signal}".into(),
 ///     asset_types: vec![("press*".into(), "hydraulic_press".into())],
+///     payload: None,
 /// };
 /// let place = metastore::mapping::apply(&[rule], "mqtt", "hamburg/line1/press01/hydraulics/pressure").unwrap();
 /// assert_eq!(place.asset, "hamburg/line1/press01");
@@ -62,18 +72,24 @@ pub fn apply(rules: &[MappingRule], source: &str, address: &str) -> Option<Place
     if levels.len() > MAX_LEVELS || levels.iter().any(|level| level.is_empty()) {
         return None;
     }
-    rules
+    let (declaring, plain): (Vec<&MappingRule>, Vec<&MappingRule>) = rules
         .iter()
         .filter(|rule| rule.source.is_empty() || rule.source == source)
-        .find_map(|rule| place(rule, &levels))
+        .partition(|rule| rule.payload.is_some());
+    declaring.into_iter().chain(plain).find_map(|rule| place(rule, address))
 }
 
-/// Checks that a rule can be used: its pattern is well formed and its templates use only what it captures.
+/// Checks that a rule can be used: its pattern is well formed, its templates use only what it captures, and what it
+/// declares of the payload fits together.
 ///
 /// # Errors
 /// With the field and the reason.
 pub fn check(rule: &MappingRule) -> Result<(), RuleError> {
-    let names = check_pattern(&rule.pattern)?;
+    let mut names = check_pattern(&rule.pattern)?;
+    if let Some(payload) = &rule.payload {
+        check_payload(rule, payload, &names)?;
+        names.push(FIELD.to_owned());
+    }
     check_template("asset", &rule.asset, &names)?;
     check_template("signal", &rule.signal, &names)?;
     for (glob, kind) in &rule.asset_types {
@@ -84,27 +100,11 @@ pub fn check(rule: &MappingRule) -> Result<(), RuleError> {
     Ok(())
 }
 
-/// Whether `text` is what `glob` describes; `*` stands for any number of characters.
-///
-/// ```
-/// assert!(metastore::mapping::glob("press*", "press01"));
-/// assert!(!metastore::mapping::glob("press*", "xpress"));
-/// ```
-pub fn glob(glob: &str, text: &str) -> bool {
-    let mut parts = glob.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let Some(last) = glob.rfind('*').map(|at| &glob[at + 1..]) else { return rest.is_empty() };
-    let middle: Vec<&str> = parts.collect();
-    for part in &middle[..middle.len() - 1] {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
-fn place(rule: &MappingRule, levels: &[&str]) -> Option<Place> {
-    let captured = captures(&rule.pattern, levels)?;
+fn place(rule: &MappingRule, address: &str) -> Option<Place> {
+    let captured = match &rule.payload {
+        Some(payload) => captures_of_value(rule, payload, address)?,
+        None => captures(&rule.pattern, address)?,
+    };
     let asset = fill(&rule.asset, &captured)?;
     let signal = fill(&rule.signal, &captured)?;
     if !is_path(&asset) || !is_path(&signal) || asset.len() + signal.len() > MAX_BYTES {
@@ -124,33 +124,23 @@ pub(crate) fn is_path(path: &str) -> bool {
     !path.is_empty() && path.split('/').all(|level| !level.is_empty() && level.trim() == level)
 }
 
-fn captures<'a>(pattern: &'a str, levels: &[&str]) -> Option<BTreeMap<&'a str, String>> {
-    let mut captured = BTreeMap::new();
-    let wanted: Vec<&str> = pattern.split('/').collect();
-    for (level_idx, part) in wanted.iter().enumerate() {
-        let level = levels.get(level_idx)?;
-        match capture_name(part) {
-            Some((name, true)) => {
-                captured.insert(name, levels[level_idx..].join("/"));
-                return Some(captured);
-            }
-            Some((name, false)) => {
-                captured.insert(name, (*level).to_owned());
-            }
-            None if glob(part, level) => {}
-            None => return None,
-        }
+/// The captures of the topic, and the value's name as `{field}`; none when no such value is declared.
+fn captures_of_value<'a>(
+    rule: &'a MappingRule,
+    payload: &Payload,
+    address: &str,
+) -> Option<BTreeMap<&'a str, String>> {
+    let n_levels = rule.pattern.split('/').count();
+    let (topic, field) = match address.match_indices('/').nth(n_levels - 1) {
+        Some((at, _)) => (&address[..at], &address[at + 1..]),
+        None => (address, ""),
+    };
+    let mut captured = captures(&rule.pattern, topic)?;
+    if !payload::declares(payload, field) {
+        return None;
     }
-    (levels.len() == wanted.len()).then_some(captured)
-}
-
-/// `{name}` → (name, false), `{name...}` → (name, true).
-fn capture_name(part: &str) -> Option<(&str, bool)> {
-    let inner = part.strip_prefix('{')?.strip_suffix('}')?;
-    match inner.strip_suffix("...") {
-        Some(name) => Some((name, true)),
-        None => Some((inner, false)),
-    }
+    captured.insert(FIELD, field.to_owned());
+    Some(captured)
 }
 
 /// Replaces every `{name}`; none when a name was not captured.
@@ -215,6 +205,32 @@ fn check_pattern(pattern: &str) -> Result<Vec<String>, RuleError> {
     Ok(names)
 }
 
+fn check_payload(rule: &MappingRule, payload: &Payload, names: &[String]) -> Result<(), RuleError> {
+    payload::check(payload).map_err(|message| error("payload", message))?;
+    if rule.pattern.ends_with("...}") {
+        let message = "with a payload, the pattern has a level for each level of the topic: write `{a}/{b}` for `{a...}`";
+        return Err(error("pattern", message.into()));
+    }
+    if names.iter().any(|name| name == FIELD) {
+        let message = "with a payload, `{field}` is the value's name: capture under another name";
+        return Err(error("pattern", message.into()));
+    }
+    let is_nameless = payload.values.iter().all(|value| value.name.is_empty());
+    if is_nameless && rule.signal.contains("{field}") && !payload::has_objects(payload) {
+        let message =
+            "`{field}` is empty, as the payload's value has no name: name the signal otherwise";
+        return Err(error("signal", message.into()));
+    }
+    if payload.values.len() > 1 && !rule.signal.contains("{field}") {
+        let message = format!(
+            "`{}` would be the same for all values of the payload: use `{{field}}`",
+            rule.signal
+        );
+        return Err(error("signal", message));
+    }
+    Ok(())
+}
+
 fn check_template(field: &'static str, template: &str, names: &[String]) -> Result<(), RuleError> {
     let filler: BTreeMap<&str, String> =
         names.iter().map(|name| (name.as_str(), "x".to_owned())).collect();
@@ -247,6 +263,7 @@ mod tests {
                 ("press*".into(), "hydraulic_press".into()),
                 ("*".into(), "thing".into()),
             ],
+            payload: None,
         }
     }
 

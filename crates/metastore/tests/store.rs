@@ -35,6 +35,7 @@ fn plant_rule() -> MappingRule {
         asset: "{site}/{line}/{machine}".into(),
         signal: "{signal}".into(),
         asset_types: vec![("press*".into(), "hydraulic_press".into())],
+        payload: None,
     }
 }
 

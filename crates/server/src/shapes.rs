@@ -207,4 +207,59 @@ pub(crate) struct MappingRule {
     signal: String,
     /// Glob on the asset's name and asset type.
     asset_types: Option<Vec<(String, String)>>,
+    /// How messages of these topics are read; left out: they speak for themselves.
+    payload: Option<Payload>,
+}
+
+/// What the messages of a device look like. Pointers are JSON pointers (RFC 6901).
+#[derive(ToSchema)]
+pub(crate) struct Payload {
+    /// `json` when left out.
+    format: Option<PayloadFormat>,
+    /// Pointer to an array of samples; left out: the message is one sample.
+    samples: Option<String>,
+    /// Left out: the values get the time at which they arrive.
+    time: Option<PayloadTime>,
+    /// `{field}` in the rule's `signal` is the value's name.
+    values: Option<Vec<PayloadValue>>,
+    /// Pointer to a quality.
+    quality: Option<String>,
+}
+
+/// How a payload is written.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum PayloadFormat {
+    Json,
+    Plain,
+}
+
+/// Where a payload has its time.
+#[derive(ToSchema)]
+pub(crate) struct PayloadTime {
+    /// Within the sample; with `step_us` within the whole message.
+    pointer: String,
+    unit: PayloadTimeUnit,
+    /// Time between two samples of an array that has only the time of its first.
+    step_us: Option<u64>,
+}
+
+/// What a time is written in.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum PayloadTimeUnit {
+    Iso,
+    S,
+    Ms,
+    Us,
+    Ns,
+}
+
+/// One value of a payload.
+#[derive(ToSchema)]
+pub(crate) struct PayloadValue {
+    /// Its address is the topic and this.
+    name: String,
+    /// Within the sample; of an object every leaf is taken.
+    pointer: String,
 }

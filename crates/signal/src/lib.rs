@@ -7,13 +7,14 @@
 //! ```
 //!
 //! Start reading at [`Sample`] and [`Quality`], then [`model`] for the plant model
-//! (asset, asset type, signal, source, binding, mapping rule).
+//! (asset, asset type, signal, source, binding, mapping rule, payload).
 //!
 //! This crate never opens a file, a socket or a clock and has no dependency but `serde`
 //! (the plant model is written to disk and to the wire as JSON, see [`model`]).
 
 mod ids;
 pub mod model;
+pub mod pattern;
 mod quality;
 mod rows;
 mod time;

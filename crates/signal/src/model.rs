@@ -198,7 +198,7 @@ pub struct Binding {
     pub b: f64,
 }
 
-/// Turns addresses of unknown signals into places in the plant.
+/// Turns addresses of unknown signals into places in the plant, and may say how their messages are read.
 ///
 /// `pattern` is matched against the address with `{name}` for one level and `{name...}` for the rest,
 /// and `asset`, `signal` and `asset_type` are filled with what it captured:
@@ -226,4 +226,88 @@ pub struct MappingRule {
     /// Asset types by glob on the asset's last name, first match wins: `press*` → `hydraulic_press`.
     #[serde(default)]
     pub asset_types: Vec<(String, String)>,
+    /// How messages are read whose topic is what `pattern` describes; none: they speak for themselves.
+    ///
+    /// With it, `pattern` has a level for each level of the topic, and `signal` may use `{field}`: the name of the
+    /// value within the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
+}
+
+/// What the messages of a device look like, where they do not speak for themselves.
+///
+/// ```text
+/// {"meta": {"ts": "2026-01-01T00:00:00Z"}, "d": {"tmp": 21.5, "p": {"bar": 3}}}
+///
+/// time    {"pointer": "/meta/ts", "unit": "iso"}
+/// values  [{"name": "temperature", "pointer": "/d/tmp"}, {"name": "pressure", "pointer": "/d/p/bar"}]
+/// ```
+///
+/// Values that are not declared are left out. A message may lack some of the declared ones, as devices send what has
+/// changed; one that has none of them is refused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Payload {
+    /// How it is written.
+    pub format: PayloadFormat,
+    /// JSON pointer to an array of samples, each of them read by the pointers below; none: the message is one sample.
+    pub samples: Option<String>,
+    /// When the values were measured; none: when they arrive.
+    pub time: Option<PayloadTime>,
+    /// What is taken.
+    pub values: Vec<PayloadValue>,
+    /// JSON pointer to a quality: an OPC UA status code, an OPC DA quality, `good`, `bad`, `uncertain`, or a boolean.
+    pub quality: Option<String>,
+}
+
+/// How a payload is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PayloadFormat {
+    /// JSON, also a bare number.
+    #[default]
+    Json,
+    /// One number, boolean or word, without JSON; its signal is the topic itself.
+    Plain,
+}
+
+/// Where a payload has its time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayloadTime {
+    /// JSON pointer within the sample; with `step_us` within the whole message.
+    pub pointer: String,
+    /// What it is written in.
+    pub unit: PayloadTimeUnit,
+    /// Time between two samples of an array that has only a time for its first, in µs.
+    #[serde(default)]
+    pub step_us: Option<u64>,
+}
+
+/// What a time is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PayloadTimeUnit {
+    /// ISO 8601; without zone it is UTC.
+    #[default]
+    Iso,
+    /// Seconds since 1970, with fractions.
+    S,
+    /// Milliseconds since 1970.
+    Ms,
+    /// Microseconds since 1970.
+    Us,
+    /// Nanoseconds since 1970.
+    Ns,
+}
+
+/// One value of a payload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayloadValue {
+    /// What it is called, `{field}` in the rule's `signal`; the address is the topic and this.
+    pub name: String,
+    /// JSON pointer within the sample (RFC 6901): `/d/tmp`, `/1` in a sample that is an array, or empty for all of
+    /// it. Of an object every leaf is taken, named by its path below `name`.
+    pub pointer: String,
 }

@@ -156,6 +156,7 @@ async fn map_topics(running: &serve::Running) -> anyhow::Result<()> {
         asset: "{site}/{group}/{file}".to_owned(),
         signal: "{signal}".to_owned(),
         asset_types: Vec::new(),
+        payload: None,
     };
     running.metastore.create_mapping_rule(TenantId::FIRST, &rule).await?;
     Ok(running.house.ingest.reload_model().await?)

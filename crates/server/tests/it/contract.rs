@@ -80,6 +80,16 @@ fn what_other_crates_send_is_what_is_described() {
         diagnosis: Vec::new(),
     };
     check_shape("Health", &serde_json::to_value(&health).expect("JSON"));
+    let rule = serde_json::json!({
+        "pattern": "", "asset": "", "signal": "",
+        "payload": {"time": {"pointer": "", "unit": "iso", "step_us": 1}, "values": [{"name": "", "pointer": ""}]}
+    });
+    let rule: signal::model::MappingRule = serde_json::from_value(rule).expect("a rule");
+    let rule = serde_json::to_value(&rule).expect("JSON");
+    check_shape("MappingRule", &rule);
+    check_shape("Payload", &rule["payload"]);
+    check_shape("PayloadTime", &rule["payload"]["time"]);
+    check_shape("PayloadValue", &rule["payload"]["values"][0]);
     let detector = ingest::DetectorView {
         asset: signal::AssetId(1),
         enabled: true,
