@@ -1,6 +1,8 @@
 //! The benchmarks of `analytics`.
 
 mod profile;
+mod plant;
+pub mod skab;
 mod tep;
 mod vibration;
 
@@ -8,3 +10,20 @@ use crate::Bench;
 
 /// Every benchmark of `analytics`, in the order in which they are run.
 pub const ALL: &[Bench] = &[tep::BENCH, vibration::BENCH, profile::BENCH];
+pub const ALL: &[Bench] = &[
+    Bench {
+        name: "tep",
+        about: "process monitoring: Tennessee Eastman, detection and diagnosis",
+        run: tep::run,
+    },
+    Bench {
+        name: "skab",
+        about: "SKAB: outlier F1, false- and missed-alarm rates of the product's detector",
+        run: skab::run,
+    },
+    Bench {
+        name: "plant",
+        about: "the simulated plant: false alarms in 30 days, time until each fault is found",
+        run: plant::run,
+    },
+];

@@ -1,0 +1,317 @@
+//! SKAB (Katser & Kozitsin (2020)): rows of a water circuit while valves close, each file judged by what its first rows taught.
+
+use std::fs;
+use std::path::Path;
+
+use analytics::stream::{AssetMonitor, Settings};
+use anyhow::{Context, bail};
+
+use crate::{CpuClock, Options, Table, data};
+
+/// Rows at the start of each file that may be learned from; only the rows after them are scored.
+pub const TRAINING_ROWS: usize = 400;
+
+/// What others have published for all 34 files: name, F1, false-alarm rate, missed-alarm rate in percent.
+pub const PUBLISHED: [(&str, &str, &str, &str); 6] = [
+    ("published: Conv-AE", "0.78", "13.6", "28.0"),
+    ("published: MSET", "0.78", "39.7", "14.1"),
+    ("published: PCA T² + Q", "0.76", "26.6", "24.9"),
+    ("published: LSTM-AE", "0.74", "30.0", "25.9"),
+    ("published: T²", "0.66", "19.2", "42.6"),
+    ("published: isolation forest", "0.29", "2.6", "82.9"),
+];
+
+/// The budgets from which the groups that are not judged choose, in days per false alarm at one row a second.
+const BUDGETS_DAYS: [f64; 6] = [0.01, 0.1, 0.3, 1.0, 7.0, 30.0];
+const ROWS_PER_DAY: f64 = 86_400.0;
+
+/// One recorded experiment.
+pub struct Experiment {
+    /// The folder it lies in, such as `valve1`.
+    pub group: String,
+    /// The name of its file without ending.
+    pub name: String,
+    /// Time of each row, as the file spells it.
+    pub times: Vec<String>,
+    /// Names of the sensors.
+    pub sensors: Vec<String>,
+    /// One list of values per row, in the order of `sensors`.
+    pub rows: Vec<Vec<f64>>,
+    /// Whether each row is anomalous; read by nothing but [`Outcome`].
+    pub is_anomalous: Vec<bool>,
+    text: String,
+}
+
+/// Rows by verdict and label.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Anomalous and called so.
+    pub found: usize,
+    /// Anomalous, not called so.
+    pub missed: usize,
+    /// Normal, but called anomalous.
+    pub false_alarms: usize,
+    /// Normal and called so.
+    pub quiet: usize,
+}
+
+impl Outcome {
+    /// Counts the rows after the first [`TRAINING_ROWS`]; `verdicts`: one per row of the experiment.
+    pub fn of(experiment: &Experiment, verdicts: &[bool]) -> Outcome {
+        let mut outcome = Outcome::default();
+        for (verdict, label) in verdicts.iter().zip(&experiment.is_anomalous).skip(TRAINING_ROWS) {
+            match (verdict, label) {
+                (true, true) => outcome.found += 1,
+                (false, true) => outcome.missed += 1,
+                (true, false) => outcome.false_alarms += 1,
+                (false, false) => outcome.quiet += 1,
+            }
+        }
+        outcome
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Outcome) -> Outcome {
+        Outcome {
+            found: self.found + other.found,
+            missed: self.missed + other.missed,
+            false_alarms: self.false_alarms + other.false_alarms,
+            quiet: self.quiet + other.quiet,
+        }
+    }
+
+    /// Harmonic mean of precision and recall; 0 when there is nothing to find and nothing was found.
+    pub fn f1(self) -> f64 {
+        let found = 2.0 * self.found as f64;
+        found / (found + (self.false_alarms + self.missed) as f64).max(1.0)
+    }
+
+    /// Share of normal rows that were called anomalous, 0 to 1.
+    pub fn false_alarm_rate(self) -> f64 {
+        self.false_alarms as f64 / ((self.false_alarms + self.quiet) as f64).max(1.0)
+    }
+
+    /// Share of anomalous rows that were not, 0 to 1.
+    pub fn missed_alarm_rate(self) -> f64 {
+        self.missed as f64 / ((self.missed + self.found) as f64).max(1.0)
+    }
+
+    /// F1, false-alarm rate and missed-alarm rate as table cells, the rates in percent.
+    pub fn cells(self) -> [String; 3] {
+        let percent = |share: f64| format!("{:.1}", 100.0 * share);
+        [
+            format!("{:.3}", self.f1()),
+            percent(self.false_alarm_rate()),
+            percent(self.missed_alarm_rate()),
+        ]
+    }
+}
+
+/// Every experiment in the group folders below `folder`, by group and name; the anomaly-free run is left out.
+///
+/// # Errors
+/// When the folder holds no experiments, or one of them cannot be read.
+pub fn read_all(folder: &Path) -> anyhow::Result<Vec<Experiment>> {
+    let groups = fs::read_dir(folder).with_context(|| {
+        format!("cannot read {}; name the data set with FETTLER_DATA", folder.display())
+    })?;
+    let mut experiments = Vec::new();
+    for group in groups {
+        let group = group?;
+        let name = group.file_name().to_string_lossy().into_owned();
+        if name != "anomaly-free" && group.file_type()?.is_dir() {
+            for path in data::files(&group.path(), ".csv")? {
+                experiments.push(read(&name, &path)?);
+            }
+        }
+    }
+    if experiments.is_empty() {
+        bail!("{} holds no experiments", folder.display());
+    }
+    experiments.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
+    Ok(experiments)
+}
+
+/// What a detector that looks at nothing would get.
+pub fn trivial_rows(experiments: &[Experiment], table: &mut Table) {
+    let always = total(experiments, |experiment| vec![true; experiment.rows.len()]);
+    let second_half = total(experiments, |experiment| {
+        let n_rows = experiment.rows.len();
+        (0..n_rows).map(|row| 2 * row >= n_rows).collect()
+    });
+    row(table, "trivial: always", always);
+    row(table, "trivial: second half of each file", second_half);
+}
+
+/// The published rows, of all 34 files.
+pub fn published_rows(table: &mut Table) {
+    for (name, f1, false_alarms, missed) in PUBLISHED {
+        table.row([name, f1, false_alarms, missed]);
+    }
+}
+
+/// An empty table with the columns of all these rows.
+pub fn table(experiments: &[Experiment], judge: &str) -> Table {
+    let n_rows: usize = experiments.iter().map(|experiment| experiment.rows.len()).sum();
+    let n_scored = n_rows - experiments.len() * TRAINING_ROWS;
+    let title = format!(
+        "SKAB, {judge}: {} files; first {TRAINING_ROWS} rows of each for training, {n_scored} rows scored",
+        experiments.len()
+    );
+    let mut table = Table::new(title, &["", "F1", "false alarms %", "missed %"]);
+    let split = data::split_hash(experiments.iter().map(|experiment| &experiment.text));
+    table.note(format!("split {split}; no label is read before the verdict"));
+    table
+}
+
+/// Adds a line of outcomes.
+pub fn row(table: &mut Table, name: &str, outcome: Outcome) {
+    let [f1, false_alarms, missed] = outcome.cells();
+    table.row([name.to_owned(), f1, false_alarms, missed]);
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+    let folder = options.data.join("skab/data");
+    let experiments = read_all(&folder)?;
+    let mut table = table(&experiments, "the detector of the product alone");
+    let clock = CpuClock::start();
+    let by_budget: Vec<Vec<Outcome>> = BUDGETS_DAYS
+        .iter()
+        .map(|days| {
+            experiments.iter().map(|one| Outcome::of(one, &alarms(&one.rows, *days))).collect()
+        })
+        .collect();
+    let n_rows: usize = experiments.iter().map(|experiment| experiment.rows.len()).sum();
+    let per_row_us = clock.seconds() * 1e6 / (n_rows * BUDGETS_DAYS.len()) as f64;
+    chosen_elsewhere(&experiments, &by_budget, &mut table);
+    for (days, outcomes) in BUDGETS_DAYS.iter().zip(&by_budget) {
+        row(&mut table, &format!("  one false alarm in {days} d"), sum(outcomes));
+    }
+    trivial_rows(&experiments, &mut table);
+    published_rows(&mut table);
+    table.note(format!("{per_row_us:.2} µs of processor time per row, learning included"));
+    quiet_run(&folder, &mut table)?;
+    Ok(vec![table])
+}
+
+/// Each group is judged with the budget that does best on the other groups.
+fn chosen_elsewhere(experiments: &[Experiment], by_budget: &[Vec<Outcome>], table: &mut Table) {
+    let mut groups: Vec<&str> = experiments.iter().map(|one| one.group.as_str()).collect();
+    groups.dedup();
+    let pooled = |outcomes: &[Outcome], group: &str, inside: bool| {
+        let of = experiments.iter().zip(outcomes);
+        of.filter(|(one, _)| (one.group == group) == inside)
+            .fold(Outcome::default(), |sum, (_, outcome)| sum.plus(*outcome))
+    };
+    // F1 alone rewards alarming always, as most scored rows are anomalous.
+    let error = |outcome: Outcome| outcome.false_alarm_rate() + outcome.missed_alarm_rate();
+    let mut all = Outcome::default();
+    let mut lines = Vec::new();
+    for group in groups {
+        let errors = by_budget.iter().map(|outcomes| error(pooled(outcomes, group, false)));
+        let Some((best, _)) = errors.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)) else { return };
+        let inside = pooled(&by_budget[best], group, true);
+        lines.push((format!("  {group}, budget 1 in {} d", BUDGETS_DAYS[best]), inside));
+        all = all.plus(inside);
+    }
+    row(table, "ours, budget chosen on the other groups", all);
+    for (name, outcome) in lines {
+        row(table, &name, outcome);
+    }
+}
+
+/// Episodes in the run without anomalies, at each budget.
+fn quiet_run(folder: &Path, table: &mut Table) -> anyhow::Result<()> {
+    let path = folder.join("anomaly-free/anomaly-free.csv");
+    if !path.is_file() {
+        return Ok(());
+    }
+    let run = read("anomaly-free", &path)?;
+    for days in BUDGETS_DAYS {
+        let alarms = alarms(&run.rows, days);
+        let n_begun = alarms.windows(2).filter(|pair| !pair[0] && pair[1]).count();
+        table.note(format!(
+            "anomaly-free run of {} rows, budget one in {days} d ({:.2} allowed): {n_begun} alarms",
+            run.rows.len(),
+            run.rows.len() as f64 / (days * ROWS_PER_DAY)
+        ));
+    }
+    Ok(())
+}
+
+fn total(experiments: &[Experiment], judge: impl Fn(&Experiment) -> Vec<bool>) -> Outcome {
+    let outcomes: Vec<Outcome> =
+        experiments.iter().map(|experiment| Outcome::of(experiment, &judge(experiment))).collect();
+    sum(&outcomes)
+}
+
+fn sum(outcomes: &[Outcome]) -> Outcome {
+    outcomes.iter().fold(Outcome::default(), |sum, outcome| sum.plus(*outcome))
+}
+
+/// The product's detector: learns from the first rows, is frozen, and is in alarm or not.
+fn alarms(rows: &[Vec<f64>], days_per_false_alarm: f64) -> Vec<bool> {
+    let settings = Settings {
+        learn_rows: TRAINING_ROWS,
+        rows_per_false_alarm: days_per_false_alarm * ROWS_PER_DAY,
+        refit: false,
+        seed: 1,
+    };
+    let mut monitor = AssetMonitor::new(rows.first().map_or(0, Vec::len), settings);
+    rows.iter().map(|row| monitor.push(row, 0).alarm).collect()
+}
+
+fn read(group: &str, path: &Path) -> anyhow::Result<Experiment> {
+    let text = data::text(path)?;
+    let mut reader = csv::ReaderBuilder::new().delimiter(b';').from_reader(text.as_bytes());
+    let header: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
+    let is_sensor = |name: &str| !matches!(name, "datetime" | "anomaly" | "changepoint");
+    let sensors = header.iter().filter(|name| is_sensor(name)).cloned().collect();
+    let (mut times, mut rows, mut is_anomalous) = (Vec::new(), Vec::new(), Vec::new());
+    for record in reader.records() {
+        let record = record.with_context(|| format!("cannot read {}", path.display()))?;
+        let mut row = Vec::with_capacity(header.len());
+        times.push(record.get(0).unwrap_or_default().to_owned());
+        for (name, cell) in header.iter().zip(&record).skip(1) {
+            let value: f64 =
+                cell.parse().with_context(|| format!("{}: {cell} is no number", path.display()))?;
+            if is_sensor(name) {
+                row.push(value);
+            } else if name == "anomaly" {
+                is_anomalous.push(value > 0.5);
+            }
+        }
+        rows.push(row);
+    }
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Experiment { group: group.to_owned(), name, times, sensors, rows, is_anomalous, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_counted_after_the_training_rows() {
+        let n_rows = TRAINING_ROWS + 4;
+        let mut is_anomalous = vec![true; n_rows];
+        is_anomalous[TRAINING_ROWS + 2] = false;
+        is_anomalous[TRAINING_ROWS + 3] = false;
+        let experiment = Experiment {
+            group: String::new(),
+            name: String::new(),
+            times: Vec::new(),
+            sensors: Vec::new(),
+            rows: vec![Vec::new(); n_rows],
+            is_anomalous,
+            text: String::new(),
+        };
+        let mut verdicts = vec![true; n_rows];
+        verdicts[TRAINING_ROWS] = false;
+        verdicts[TRAINING_ROWS + 3] = false;
+        let outcome = Outcome::of(&experiment, &verdicts);
+        assert_eq!(outcome, Outcome { found: 1, missed: 1, false_alarms: 1, quiet: 1 });
+        assert_eq!(outcome.cells(), ["0.500", "50.0", "50.0"]);
+    }
+}
