@@ -6,6 +6,7 @@
 //! | [`cusum`] small lasting shifts | [`half_space`] trees, no distances | [`conformal`] p-values, e-processes |
 //! | [`seasonal`] residual of a daily pattern | [`isolation`] forest, batch | [`fuse`] ranks of several scores |
 //! | [`adwin`] a window that forgets what changed | [`rolling`] mean and spread of a window | [`budget`] one false alarm in so many rows |
+//! | [`records`] beyond everything seen so far | | |
 //!
 //! All are updated value by value without allocation once they are warm, and can be saved and restored bit for
 //! bit. NaN is missing: it changes nothing and its score is NaN.
@@ -20,6 +21,7 @@ pub mod half_space;
 pub mod isolation;
 pub mod mahalanobis;
 pub mod quantile;
+pub mod records;
 pub mod rolling;
 pub mod seasonal;
 

@@ -1,6 +1,7 @@
 //! The benchmarks of `analytics`.
 
 mod profile;
+mod nab;
 mod plant;
 pub mod skab;
 mod tep;
@@ -21,6 +22,7 @@ pub const ALL: &[Bench] = &[
         about: "SKAB: outlier F1, false- and missed-alarm rates of the product's detector",
         run: skab::run,
     },
+    Bench { name: "nab", about: "NAB, standard profile: one signal at a time", run: nab::run },
     Bench {
         name: "plant",
         about: "the simulated plant: false alarms in 30 days, time until each fault is found",
