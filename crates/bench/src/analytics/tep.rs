@@ -2,6 +2,7 @@
 
 mod classic;
 mod detection;
+mod diagnosis;
 
 use std::path::Path;
 
@@ -43,6 +44,7 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let plant = Plant::read(&options.data.join("tep"))?;
     let mut tables = classic::tables(&plant)?;
     tables.extend(detection::tables(&plant)?);
+    tables.extend(diagnosis::tables(&plant, options.seed)?);
     Ok(tables)
 }
 
