@@ -5,7 +5,7 @@
 //!                                                          └──► alarm (ISA-18.2)
 //! ```
 //!
-//! Start reading at [`stream`]; [`trees`] holds gradient boosting for tables. Times and seeds are arguments, NaN is a missing value. This crate never opens
+//! Start reading at [`stream`]; [`trees`] holds gradient boosting for tables, [`rul`] remaining life. Times and seeds are arguments, NaN is a missing value. This crate never opens
 //! a file, a socket or a clock, knows no tenants, users or tables, and has no `async fn`.
 
 pub mod alarm;
@@ -17,6 +17,7 @@ mod frame;
 pub mod monitor;
 pub mod profile;
 mod random;
+pub mod rul;
 mod saved;
 pub mod stream;
 #[cfg(test)]

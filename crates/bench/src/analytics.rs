@@ -4,6 +4,8 @@ mod profile;
 mod nab;
 mod plant;
 pub mod skab;
+mod cmapss;
+mod rul;
 mod tep;
 mod vibration;
 
@@ -28,4 +30,5 @@ pub const ALL: &[Bench] = &[
         about: "the simulated plant: false alarms in 30 days, time until each fault is found",
         run: plant::run,
     },
+    Bench { name: "rul", about: "remaining useful life on C-MAPSS", run: rul::run },
 ];

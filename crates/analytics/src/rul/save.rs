@@ -1,0 +1,87 @@
+//! A model as JSON.
+
+use serde::{Deserialize, Serialize};
+
+use super::conditions::Conditions;
+use super::features;
+use super::interval::Calibration;
+use super::wear::Wear;
+use super::{Error, Lookback, Model};
+use crate::trees::Forest;
+
+/// Version 1 of the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileV1 {
+    version: u32,
+    cap: f64,
+    lookback: Lookback,
+    coverage: f64,
+    conditions: Conditions,
+    sensors: Vec<usize>,
+    wear: Wear,
+    /// Each as [`Forest::to_json`] writes it.
+    bag: Vec<String>,
+    spread: Vec<String>,
+    calibration: Calibration,
+}
+
+impl Model {
+    /// Writes the model as JSON, exactly: [`Model::from_json`] gives an equal model.
+    pub fn to_json(&self) -> String {
+        let forests = |bag: &[Forest]| bag.iter().map(Forest::to_json).collect();
+        let file = FileV1 {
+            version: 1,
+            cap: self.cap,
+            lookback: self.lookback,
+            coverage: self.coverage,
+            conditions: self.conditions.clone(),
+            sensors: self.sensors.clone(),
+            wear: self.wear.clone(),
+            bag: forests(&self.bag),
+            spread: forests(&self.spread),
+            calibration: self.calibration.clone(),
+        };
+        serde_json::to_string(&file).expect("numbers, lists and text are always JSON")
+    }
+
+    /// Reads what [`Model::to_json`] wrote.
+    ///
+    /// # Errors
+    /// If the text is not such a file or its parts do not fit together.
+    pub fn from_json(text: &str) -> Result<Model, Error> {
+        let file: FileV1 = serde_json::from_str(text)?;
+        let forests = |bag: &[String]| -> Result<Vec<Forest>, Error> {
+            bag.iter().map(|text| Ok(Forest::from_json(text)?)).collect()
+        };
+        let (bag, spread) = (forests(&file.bag)?, forests(&file.spread)?);
+        let n_sensors = file.conditions.n_sensors();
+        let n_features = features::count(file.sensors.len() + file.wear.count(), file.lookback);
+        let fits = |bag: &[Forest]| {
+            let fits = |f: &Forest| f.n_columns() == n_features && f.n_outputs() == 1;
+            !bag.is_empty() && bag.iter().all(fits)
+        };
+        let checks = [
+            (file.version == 1, "its version is unknown"),
+            (file.sensors.iter().all(|&i| i < n_sensors), "it looks at a sensor that is not there"),
+            (file.conditions.is_good(), "its operating conditions are incomplete"),
+            (file.wear.fits(file.sensors.len()), "its directions of wear do not fit its sensors"),
+            (fits(&bag) && fits(&spread), "its forests do not fit its features"),
+            (file.calibration.is_good(), "its errors are not in order"),
+        ];
+        if let Some((_, problem)) = checks.iter().find(|(is_good, _)| !is_good) {
+            return Err(Error::Damaged(problem));
+        }
+        Ok(Model {
+            cap: file.cap,
+            lookback: file.lookback,
+            coverage: file.coverage,
+            conditions: file.conditions,
+            sensors: file.sensors,
+            wear: file.wear,
+            bag,
+            spread,
+            calibration: file.calibration,
+        })
+    }
+}
