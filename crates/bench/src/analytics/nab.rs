@@ -10,7 +10,7 @@ use std::path::Path;
 use analytics::detect::records::Records;
 use anyhow::{Context, ensure};
 
-use crate::{CpuClock, Options, Table, data};
+use crate::{Bench, CpuClock, Options, Table, data};
 
 const FALSE_ALARM_COST: f64 = 0.11;
 const PROBATION_SHARE: f64 = 0.15;
@@ -43,7 +43,10 @@ struct Row {
     window: Option<usize>,
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+pub(crate) const BENCH: Bench =
+    Bench { name: "nab", about: "NAB, standard profile: one signal at a time", run };
+
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let folder = options.data.join("nab");
     let (corpus, split) = read(&folder)?;
     let n_rows: usize = corpus.iter().map(|series| series.values.len()).sum();

@@ -4,7 +4,7 @@ use analytics::stream::{AssetMonitor, Settings};
 use plant::{Columns, FaultPlan, MACHINES, faults_of};
 use signal::{DAY_US, SECOND_US, TimeRange};
 
-use crate::{Options, Table};
+use crate::{Bench, Options, Table};
 
 const HISTORY_DAYS: i64 = 30;
 /// History comes once a minute, live values once a second, as in `fettler demo`.
@@ -25,7 +25,13 @@ struct Watched {
     first_us: Option<i64>,
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+pub(crate) const BENCH: Bench = Bench {
+    name: "plant",
+    about: "the simulated plant: false alarms in 30 days, time until each fault is found",
+    run,
+};
+
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let mut table = Table::new(
         format!(
             "Simulated plant: {HISTORY_DAYS} days of history, one false alarm allowed per machine in 30 days"

@@ -7,7 +7,7 @@ use analytics::rul::{self, Estimate, HealthIndex, Lookback, Model, Params, Run};
 use analytics::trees::grouped_folds;
 
 use super::cmapss;
-use crate::{CpuClock, Options, Table, data};
+use crate::{Bench, CpuClock, Options, Table, data};
 
 const SUBSETS: [&str; 4] = ["FD001", "FD002", "FD003", "FD004"];
 /// Longest remaining life that is told apart, as in the literature.
@@ -36,7 +36,10 @@ const COLUMNS: [&str; 8] = [
     "MAE below 50",
 ];
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+pub(crate) const BENCH: Bench =
+    Bench { name: "rul", about: "remaining useful life on C-MAPSS", run };
+
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let folder = cmapss::folder(&options.data);
     let mut tables = Vec::new();
     for subset in SUBSETS {

@@ -6,7 +6,7 @@ use std::path::Path;
 use analytics::stream::{AssetMonitor, Settings};
 use anyhow::{Context, bail};
 
-use crate::{CpuClock, Options, Table, data};
+use crate::{Bench, CpuClock, Options, Table, data};
 
 /// Rows at the start of each file that may be learned from; only the rows after them are scored.
 pub const TRAINING_ROWS: usize = 400;
@@ -171,7 +171,13 @@ pub fn row(table: &mut Table, name: &str, outcome: Outcome) {
     table.row([name.to_owned(), f1, false_alarms, missed]);
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+pub(crate) const BENCH: Bench = Bench {
+    name: "skab",
+    about: "SKAB: outlier F1, false- and missed-alarm rates of the product's detector",
+    run,
+};
+
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let folder = options.data.join("skab/data");
     let experiments = read_all(&folder)?;
     let mut table = table(&experiments, "the detector of the product alone");
