@@ -27,6 +27,7 @@ use signal::model::SignalKind;
 use signal::{Event, EventKind, Flag, Quality, Rows, Sample, SourceId, TenantId};
 
 use crate::directory::{Directory, LooksLike, Target};
+use crate::inlet::{Balance, InletError};
 pub use declared::Template;
 use declared::Templates;
 pub(crate) use moment::parse_time_text;
@@ -57,6 +58,14 @@ impl Raw {
 pub(crate) struct Refusal {
     pub(crate) reason: &'static str,
     pub(crate) message: String,
+}
+
+/// Nothing of what was read can be stored now; the sender must send it again.
+#[derive(Debug)]
+pub(crate) struct NotNow {
+    pub(crate) error: InletError,
+    /// Values that were read.
+    pub(crate) n_values: u64,
 }
 
 struct Pending {
@@ -229,15 +238,35 @@ impl Decoder {
     }
 
     /// The rows read so far, after the registrar has named what was unknown; and what could not be used.
-    pub(crate) async fn take(&mut self) -> (Rows, Vec<Refusal>) {
-        if !self.pending.is_empty() {
-            self.settle_pending().await;
-        }
+    ///
+    /// # Errors
+    /// When the registrar cannot answer now; what was read is forgotten.
+    pub(crate) async fn take(&mut self) -> Result<(Rows, Vec<Refusal>), NotNow> {
+        let n_values = (self.rows.len() + self.pending.len()) as u64;
+        let settled = if self.pending.is_empty() { Ok(()) } else { self.settle_pending().await };
         let empty = Rows { tenant: self.tenant, source: self.source, ..Rows::default() };
-        (std::mem::replace(&mut self.rows, empty), std::mem::take(&mut self.refusals))
+        let rows = std::mem::replace(&mut self.rows, empty);
+        let refusals = std::mem::take(&mut self.refusals);
+        settled.map(|()| (rows, refusals)).map_err(|error| NotNow { error, n_values })
     }
 
-    async fn settle_pending(&mut self) {
+    /// As [`take`](Self::take), with what cannot be used written into the books.
+    pub(crate) async fn take_counted(&mut self, balance: &Balance) -> Result<Rows, InletError> {
+        match self.take().await {
+            Ok((rows, refusals)) => {
+                for refusal in refusals {
+                    balance.reject(self.source, refusal.reason, 1, &refusal.message);
+                }
+                Ok(rows)
+            }
+            Err(NotNow { error, n_values }) => {
+                balance.reject(self.source, "read_only", n_values, &error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    async fn settle_pending(&mut self) -> Result<(), InletError> {
         let pending = std::mem::take(&mut self.pending);
         let mut unknown: HashMap<&str, LooksLike> = HashMap::new();
         for one in pending.iter().filter(|one| !self.known.contains_key(&one.address)) {
@@ -245,7 +274,7 @@ impl Decoder {
         }
         let unknown: Vec<(String, LooksLike)> =
             unknown.into_iter().map(|(address, looks)| (address.to_owned(), looks)).collect();
-        let targets = self.directory.resolve_all(self.source, &unknown).await;
+        let targets = self.directory.resolve_all(self.source, &unknown).await?;
         for ((address, _), target) in unknown.into_iter().zip(targets) {
             if let Some(target) = target {
                 self.known.insert(address, target);
@@ -259,7 +288,7 @@ impl Decoder {
                 continue;
             };
             if let (SignalKind::State, Raw::Text(text)) = (target.kind, &one.raw)
-                && self.directory.resolve_state(target.signal, text).await.is_none()
+                && self.directory.resolve_state(target.signal, text).await?.is_none()
             {
                 let refusal =
                     self.refusal("state", &format!("the state '{text}' could not be registered"));
@@ -272,6 +301,7 @@ impl Decoder {
         }
         // Whatever still waits would wait for ever.
         self.pending.clear();
+        Ok(())
     }
 
     fn refusal(&self, reason: &'static str, message: &str) -> Refusal {

@@ -12,6 +12,7 @@ use signal::{SignalId, SourceId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::decode::Template;
+use crate::inlet::InletError;
 
 /// Questions that may wait for the registrar.
 const WAITING: usize = 10_000;
@@ -40,7 +41,7 @@ pub enum LooksLike {
     Text,
 }
 
-/// A question to the registrar.
+/// A question to the registrar. An answer that is dropped means that nobody can know now: ask again later.
 pub enum Wanted {
     /// Which signal does this address feed? It is made if it is new; none means refused.
     Address {
@@ -116,26 +117,29 @@ impl Directory {
         answered.await.ok().flatten()
     }
 
-    /// The numbers of several unknown addresses at once; the registrar makes them in one transaction.
+    /// The signals of several unknown addresses at once, none where refused; the registrar makes them in one
+    /// transaction.
+    ///
+    /// # Errors
+    /// When they cannot be registered now, because the disk is full or Fettler is stopping.
     pub async fn resolve_all(
         &self,
         source: SourceId,
         addresses: &[(String, LooksLike)],
-    ) -> Vec<Option<Target>> {
+    ) -> Result<Vec<Option<Target>>, InletError> {
         let mut waiting = Vec::with_capacity(addresses.len());
         for (address, looks) in addresses {
             let (answer, answered) = oneshot::channel();
             let question =
                 Wanted::Address { source, address: address.clone(), looks: *looks, answer };
-            // A closed channel drops `answer`, which is then answered with none below.
-            let _ = self.wanted.send(question).await;
+            self.wanted.send(question).await.map_err(|_| InletError::Closed)?;
             waiting.push(answered);
         }
         let mut targets = Vec::with_capacity(waiting.len());
         for answered in waiting {
-            targets.push(answered.await.ok().flatten());
+            targets.push(answered.await.map_err(|_| not_now())?);
         }
-        targets
+        Ok(targets)
     }
 
     /// The number of a state, if its name is known.
@@ -145,14 +149,22 @@ impl Directory {
         Some(code as f64)
     }
 
-    /// The number of a state; an unknown name becomes a new state.
-    pub async fn resolve_state(&self, signal: SignalId, text: &str) -> Option<f64> {
+    /// The number of a state; an unknown name becomes a new state. None means that it was refused.
+    ///
+    /// # Errors
+    /// As for [`resolve_all`](Self::resolve_all).
+    pub async fn resolve_state(
+        &self,
+        signal: SignalId,
+        text: &str,
+    ) -> Result<Option<f64>, InletError> {
         if let Some(code) = self.state_code(signal, text) {
-            return Some(code);
+            return Ok(Some(code));
         }
         let (answer, answered) = oneshot::channel();
-        self.wanted.send(Wanted::State { signal, text: text.to_owned(), answer }).await.ok()?;
-        answered.await.ok().flatten()
+        let question = Wanted::State { signal, text: text.to_owned(), answer };
+        self.wanted.send(question).await.map_err(|_| InletError::Closed)?;
+        answered.await.map_err(|_| not_now())
     }
 
     /// Registrar only: from now on this address feeds this signal.
@@ -188,5 +200,58 @@ impl Directory {
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Tables> {
         self.tables.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The registrar could not answer. A sender that is told to try again loses nothing.
+fn not_now() -> InletError {
+    let reason = "new signals and states cannot be registered now: check the disk and the log";
+    InletError::ReadOnly { reason: reason.to_owned(), retry_after_s: 10 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Decoder;
+    use crate::inlet::inlet;
+    use crate::line::{Line, Precision};
+    use signal::TenantId;
+
+    const SOURCE: SourceId = SourceId(1);
+
+    /// A registrar that can register nothing: every question is dropped.
+    fn full_disk() -> Arc<Directory> {
+        let (directory, mut wanted) = Directory::new();
+        tokio::spawn(async move { while wanted.recv().await.is_some() {} });
+        directory
+    }
+
+    /// On a full disk, lines of new signals were answered with 400, and Telegraf threw them away for good.
+    #[tokio::test]
+    async fn lines_of_signals_that_cannot_be_registered_now_are_wanted_again() {
+        let (inlet, queue) = inlet(10, Arc::default());
+        let line = Line::new(TenantId::FIRST, SOURCE, full_disk());
+        let refused = line.write(&inlet, b"a x=1,y=2 1\nb x=3 1", Precision::S, 0).await;
+        assert!(matches!(refused, Err(InletError::ReadOnly { .. })), "{refused:?}");
+        let books = inlet.balance().totals();
+        assert!(books.holds() && books.rejected["read_only"] == 3, "{books:?}");
+        drop((inlet, queue));
+    }
+
+    /// … and messages were acknowledged, and gone.
+    #[tokio::test]
+    async fn messages_of_signals_that_cannot_be_registered_now_are_not_taken() {
+        let directory = full_disk();
+        let known = Target { signal: SignalId(7), a: 1.0, b: 0.0, kind: SignalKind::Gauge };
+        directory.insert(SOURCE, "known", known);
+        let mut decoder = Decoder::new(TenantId::FIRST, SOURCE, directory);
+        decoder.read("known", b"1", 1);
+        decoder.read("new", b"2", 2);
+        let refused = decoder.take().await.expect_err("the registrar cannot answer");
+        assert_eq!(refused.n_values, 2);
+        // What was refused does not come back with what is read next.
+        decoder.read("known", b"3", 3);
+        let (rows, refusals) = decoder.take().await.expect("nothing is asked");
+        assert_eq!((rows.samples.values(), refusals.len()), (&[3.0][..], 0));
     }
 }

@@ -122,10 +122,17 @@ impl Line {
         decoder.follow(&self.directory);
         let mut batch = Batch::new(self.tenant, self.source, body.len());
         decoder.decode(&self.directory, self.source, body, precision, now_us, &mut batch);
-        if !batch.waiting.is_empty() {
-            decoder.settle(&self.directory, self.source, &mut batch).await;
-        }
+        let n_waiting = batch.waiting.len();
+        let settled = match n_waiting {
+            0 => Ok(()),
+            _ => decoder.settle(&self.directory, self.source, &mut batch).await,
+        };
         lock(&self.decoders).push(decoder);
+        if let Err(error) = settled {
+            let n_values = (batch.rows.len() + n_waiting) as u64;
+            inlet.balance().reject(self.source, "read_only", n_values, &error.to_string());
+            return Err(error);
+        }
         let Batch { rows, report, .. } = batch;
         if report.n_bad > 0 {
             let error = report
@@ -363,7 +370,12 @@ impl Decoder {
     }
 
     /// Lets the registrar name what was unknown, and puts the waiting values in their places.
-    async fn settle(&mut self, directory: &Directory, source: SourceId, batch: &mut Batch) {
+    async fn settle(
+        &mut self,
+        directory: &Directory,
+        source: SourceId,
+        batch: &mut Batch,
+    ) -> Result<(), InletError> {
         let mut wanted: Vec<(String, LooksLike)> = Vec::new();
         let mut slots: HashMap<(usize, usize), usize> = HashMap::new();
         for one in &batch.waiting {
@@ -377,48 +389,59 @@ impl Decoder {
                 });
             }
         }
-        let targets = directory.resolve_all(source, &wanted).await;
+        let targets = directory.resolve_all(source, &wanted).await?;
         for ((series, field), slot) in slots {
             self.series[series][field].target = targets[slot];
         }
+        let mut last_bad = 0;
         for one in std::mem::take(&mut batch.waiting) {
             let line = one.line;
             let field = &self.series[one.series][one.field];
-            if let Err(reason) = place(directory, field, one, &mut batch.rows).await {
+            if let Err(reason) = place(directory, field, one, &mut batch.rows).await? {
                 batch.report.stored_values -= 1;
-                batch.report.bad_line(line, &reason);
+                // A line is bad once, however many of its fields are.
+                if std::mem::replace(&mut last_bad, line) != line {
+                    batch.report.stored_lines -= 1;
+                    batch.report.bad_line(line, &reason);
+                }
             }
         }
+        Ok(())
     }
 }
 
+/// Inside, what is wrong with a value that can never be stored.
 async fn place(
     directory: &Directory,
     field: &Field,
     one: Waiting,
     rows: &mut Rows,
-) -> Result<(), String> {
+) -> Result<Result<(), String>, InletError> {
     let address = &field.address;
     let Some(target) = field.target else {
-        return Err(format!("{address}: the signal could not be registered"));
+        return Ok(Err(format!("{address}: the signal could not be registered")));
     };
     let value = match (target.kind, one.text) {
         (SignalKind::Text, text) => {
             let body = text.unwrap_or_else(|| one.number.to_string());
             let (time_us, signal) = (one.time_us, Some(target.signal));
             rows.events.push(Event { time_us, kind: EventKind::Text, asset: None, signal, body });
-            return Ok(());
+            return Ok(Ok(()));
         }
-        (SignalKind::State, Some(text)) => directory
-            .resolve_state(target.signal, &text)
-            .await
-            .ok_or_else(|| format!("{address}: the state '{text}' could not be registered"))?,
+        (SignalKind::State, Some(text)) => {
+            match directory.resolve_state(target.signal, &text).await? {
+                Some(code) => code,
+                None => {
+                    let reason = format!("{address}: the state '{text}' could not be registered");
+                    return Ok(Err(reason));
+                }
+            }
+        }
         (SignalKind::State, None) => one.number,
-        (_, Some(text)) => {
-            let number: f64 =
-                text.trim().parse().map_err(|_| format!("{address}: '{text}' is not a number"))?;
-            target.a * number + target.b
-        }
+        (_, Some(text)) => match text.trim().parse::<f64>() {
+            Ok(number) => target.a * number + target.b,
+            Err(_) => return Ok(Err(format!("{address}: '{text}' is not a number"))),
+        },
         (_, None) => target.a * one.number + target.b,
     };
     rows.samples.push(Sample {
@@ -427,7 +450,7 @@ async fn place(
         value,
         quality: one.quality,
     });
-    Ok(())
+    Ok(Ok(()))
 }
 
 impl Batch {

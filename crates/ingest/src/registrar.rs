@@ -111,9 +111,9 @@ impl Registrar {
         for wanted in batch {
             match &wanted {
                 Wanted::State { signal, text, .. } => {
-                    let states = self.add_state(*signal, text).await;
-                    if let Wanted::State { answer, .. } = wanted {
-                        let _ = answer.send(states);
+                    let code = self.add_state(*signal, text).await;
+                    if let (Wanted::State { answer, .. }, Some(code)) = (wanted, known(code)) {
+                        let _ = answer.send(code);
                     }
                 }
                 Wanted::Address { source, .. } => {
@@ -126,7 +126,8 @@ impl Registrar {
                 Ok(targets) => targets,
                 Err(error) => {
                     tracing::error!(%source, n_addresses = wanted.len(), %error, "new signals could not be registered");
-                    vec![None; wanted.len()]
+                    // Answers that are dropped tell the senders to try again.
+                    continue;
                 }
             };
             for (wanted, target) in wanted.into_iter().zip(targets) {
@@ -184,16 +185,16 @@ impl Registrar {
     }
 
     /// A state that nobody has named before becomes the last of its signal's states.
-    async fn add_state(&self, signal: SignalId, text: &str) -> Option<f64> {
+    async fn add_state(
+        &self,
+        signal: SignalId,
+        text: &str,
+    ) -> Result<Option<f64>, metastore::Error> {
         let _alone = self.changing.lock().await;
-        let states = match self.metastore.append_state(self.tenant, signal, text).await {
-            Ok(states) => states,
-            Err(error) => {
-                tracing::error!(%signal, text, %error, "a new machine state could not be registered");
-                return None;
-            }
-        };
-        let code = states.iter().position(|state| state == text)?;
+        let states = self.metastore.append_state(self.tenant, signal, text).await.inspect_err(
+            |error| tracing::error!(%signal, text, %error, "a new machine state could not be registered"),
+        )?;
+        let Some(code) = states.iter().position(|state| state == text) else { return Ok(None) };
         self.directory.set_states(signal, states.clone());
         let mut model = Model::clone(&self.model.borrow());
         if let Some(known) = model.signal(signal) {
@@ -204,7 +205,16 @@ impl Registrar {
             self.commands.follow(model.clone());
             self.model.send_replace(model);
         }
-        Some(code as f64)
+        Ok(Some(code as f64))
+    }
+}
+
+/// What to answer; nothing when the metastore could not be used, so that the sender tries again.
+fn known(code: Result<Option<f64>, metastore::Error>) -> Option<Option<f64>> {
+    match code {
+        Ok(code) => Some(code),
+        Err(metastore::Error::Database(_)) => None,
+        Err(_) => Some(None),
     }
 }
 

@@ -44,7 +44,7 @@ fn with_registrar() -> (Decoder, tokio::task::JoinHandle<Vec<String>>) {
 async fn check(payload: &str, expected: &[(&str, f64, i64)]) {
     let (mut decoder, _task) = with_registrar();
     decoder.read("a/b", payload.as_bytes(), 1_000);
-    let (rows, refusals) = decoder.take().await;
+    let (rows, refusals) = decoder.take().await.expect("the registrar answers");
     assert_eq!(refusals, [], "{payload}");
     let known: HashMap<SignalId, String> =
         decoder.known.iter().map(|(address, target)| (target.signal, address.clone())).collect();
@@ -100,7 +100,7 @@ async fn states_get_numbers_and_texts_become_events() {
     decoder.read("m/state", b"fault", 10);
     decoder.read("m/state", b"running", 10);
     decoder.read("m/recipe", b"\"Alu 7\"", 10);
-    let (rows, refusals) = decoder.take().await;
+    let (rows, refusals) = decoder.take().await.expect("the registrar answers");
     assert_eq!(refusals, []);
     let codes: Vec<(f64, i64)> =
         rows.samples.iter().map(|sample| (sample.value, sample.time_us)).collect();
@@ -117,7 +117,7 @@ async fn a_bad_part_is_named_and_the_good_ones_are_kept() {
         10,
     );
     decoder.read("n", br#"{"v": 1"#, 10);
-    let (rows, refusals) = decoder.take().await;
+    let (rows, refusals) = decoder.take().await.expect("the registrar answers");
     assert_eq!(rows.samples.len(), 2);
     assert_eq!(refusals.iter().map(|refusal| refusal.reason).collect::<Vec<_>>(), ["time", "json"]);
     assert!(refusals[0].message.contains("yesterday"), "{:?}", refusals[0]);
@@ -164,7 +164,7 @@ async fn read_declared(
     });
     let mut decoder = Decoder::new(TenantId::FIRST, SourceId(1), directory);
     decoder.read("hh/p1/data", message.as_bytes(), 1_000);
-    let (rows, refusals) = decoder.take().await;
+    let (rows, refusals) = decoder.take().await.expect("the registrar answers");
     drop(decoder);
     let names = task.await.expect("no panic");
     let named = |sample: Sample| (names[sample.signal.idx()].clone(), sample.value, sample.time_us);

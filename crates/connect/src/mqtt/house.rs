@@ -44,14 +44,12 @@ async fn publish_will(shared: &Shared, decoder: &mut Decoder, will: &Arc<Message
     let not_stored = &shared.options.not_stored;
     if !will.topic.starts_with('$') && !not_stored.iter().any(|it| matches(it, &will.topic)) {
         decoder.read(&will.topic, &will.payload, now_us());
-        let (rows, refusals) = decoder.take().await;
-        for refusal in refusals {
-            let balance = shared.inlet.balance();
-            balance.reject(shared.options.source, refusal.reason, 1, &refusal.message);
-        }
-        if !rows.is_empty()
-            && let Err(error) = shared.inlet.submit(rows).await
-        {
+        let stored = match decoder.take_counted(shared.inlet.balance()).await {
+            Ok(rows) if rows.is_empty() => Ok(()),
+            Ok(rows) => shared.inlet.submit(rows).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = stored {
             tracing::warn!(topic = will.topic, %error, "a will could not be stored");
         }
     }

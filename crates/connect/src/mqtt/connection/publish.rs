@@ -107,24 +107,17 @@ impl Client {
 
     /// Hands the batch to the inlet; its acknowledgements wait for the receipt, and for those before it.
     pub(super) async fn close_batch(&mut self) {
-        let (rows, refusals) = self.decoder.take().await;
-        let source = self.shared.options.source;
-        for refusal in refusals {
-            let balance = self.shared.inlet.balance();
-            balance.reject(source, refusal.reason, 1, &refusal.message);
-        }
+        let read = self.decoder.take_counted(self.shared.inlet.balance()).await;
         let unacked = std::mem::take(&mut self.batch);
         let kept = std::mem::take(&mut self.batch_kept);
-        if rows.is_empty() && unacked.is_empty() {
-            return;
-        }
-        let fate = if rows.is_empty() {
-            Fate::Known(Ok(()))
-        } else {
-            match self.shared.inlet.submit(rows).await {
+        let fate = match read {
+            Ok(rows) if rows.is_empty() && unacked.is_empty() => return,
+            Ok(rows) if rows.is_empty() => Fate::Known(Ok(())),
+            Ok(rows) => match self.shared.inlet.submit(rows).await {
                 Ok(receipt) => Fate::Open(receipt),
                 Err(error) => Fate::Known(Err(error)),
-            }
+            },
+            Err(error) => Fate::Known(Err(error)),
         };
         self.batches.push_back(Batch { fate, kept, unacked });
     }
