@@ -12,10 +12,10 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// At most ten batches a second: more than an eye can read.
-const PERIOD: Duration = Duration::from_millis(100);
+/// At most 33 batches a second: a value waits half as long on average, which is most of its way to the pixel.
+const PERIOD: Duration = Duration::from_millis(30);
 /// Batches that a slow tab may lag behind before it gets a whole picture instead.
-const BACKLOG: usize = 16;
+const BACKLOG: usize = 50;
 
 /// Hands out groups of tabs that show the same signals.
 pub(crate) struct Hub {
