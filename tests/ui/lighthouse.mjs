@@ -17,6 +17,9 @@ if (!existsSync(join(cache, 'node_modules/lighthouse'))) {
 }
 const { default: lighthouse } = await import(pathToFileURL(createRequire(join(cache, 'x.js')).resolve('lighthouse')).href);
 
+/** The first elements that an audit names. */
+const nodes = (audit) => (audit.details?.items ?? []).filter((item) => item.node).slice(0, 3).map(({ node }) => `\n           ${node.selector}  ${node.snippet.slice(0, 100)}`).join('');
+
 const port = await new Promise((resolve) => {
   const server = createServer().listen(0, '127.0.0.1', () => {
     const { port } = server.address();
@@ -40,8 +43,9 @@ try {
     n_missed += missed.length;
     const timing = (name) => lhr.audits[name]?.displayValue ?? '–';
     console.log(`${missed.length ? 'MISSED' : 'ok    '} ${path.slice(0, 50).padEnd(50)} ${scores.map(([name, score]) => `${name} ${score}`).join('  ')}  LCP ${timing('largest-contentful-paint')}  CLS ${timing('cumulative-layout-shift')}  TBT ${timing('total-blocking-time')}`);
-    for (const audit of Object.values(lhr.audits)) {
-      if (missed.length && audit.score !== null && audit.score < 0.9 && audit.scoreDisplayMode === 'binary') console.log(`         ${audit.id}: ${audit.details?.items?.[0]?.description ?? audit.title}`);
+    for (const audit of missed.length ? Object.values(lhr.audits) : []) {
+      const isBad = audit.score !== null && audit.score < 0.9 && (audit.scoreDisplayMode === 'binary' || audit.id === 'cumulative-layout-shift');
+      if (isBad || audit.id === 'layout-shifts') console.log(`         ${audit.id}: ${audit.title}${nodes(audit)}`);
     }
   }
 } finally {

@@ -82,6 +82,8 @@ function tell() {
 export function startLive() {
   if (isWanted) return;
   isWanted = true;
+  // Not only when the socket is open: the frame waits for them before it shows a page.
+  void loadAlarms();
   connect();
 }
 
@@ -140,7 +142,7 @@ function receive(message: Message) {
 
 function setNow(nowUs: number) {
   skewUs = nowUs - Date.now() * 1000;
-  // Ages are shown in seconds; drawing them ten times a second would only burn the battery.
+  // Ages are shown in seconds; drawing them with every batch would only burn the battery.
   if (Math.abs(nowUs - live.nowUs) >= 1e6) live.nowUs = nowUs;
 }
 
