@@ -1,8 +1,12 @@
 //! `fettler bench`: measurements, each with its peer beside it where there is one.
 
 mod crash;
+mod device;
+mod full;
+mod idle;
 mod line_protocol;
 mod mqtt;
+mod pixel;
 mod program;
 mod server;
 mod skab;
@@ -50,6 +54,12 @@ enum Name {
     },
     /// kill -9 under load, and the log torn at every byte of its end: what was acknowledged is there, once.
     Crash(crash::Args),
+    /// A full disk: writes are refused with a reason, nothing refused is seen, and it ends by itself.
+    Full,
+    /// Memory of an idle Fettler, and the time to ready on an empty directory.
+    Idle(idle::Args),
+    /// From PUBLISH to a painted number in Chromium; needs Node and the repository.
+    Pixel(pixel::Args),
     /// The algorithms of `analytics` on public data, each beside its published, trivial and peer rows.
     Analytics(Algorithms),
     /// The algorithms of `optimize` on public instances, each beside its best known solution and its peer.
@@ -84,11 +94,14 @@ pub(crate) async fn command(args: Args) -> anyhow::Result<()> {
             skab::run(data, days_per_false_alarm).await
         }
         Some(Name::Crash(args)) => crash::run(args).await,
+        Some(Name::Full) => full::run().await,
+        Some(Name::Idle(args)) => idle::run(args).await,
+        Some(Name::Pixel(args)) => pixel::run(args).await,
         Some(Name::Analytics(args)) => algorithms(bench::analytics::ALL, args),
         Some(Name::Optimize(args)) => algorithms(bench::optimize::ALL, args),
         None => {
             print(
-                "fettler bench line-protocol | mqtt | skab | crash | analytics | optimize     (--help for each)\n",
+                "fettler bench line-protocol | mqtt | skab | crash | full | idle | pixel | analytics | optimize     (--help for each)\n",
             );
             Ok(())
         }

@@ -22,6 +22,8 @@ const MAX_ROWS: usize = 100_000;
 pub(crate) struct Program {
     dir: PathBuf,
     token: String,
+    /// The process in whose mounts it runs.
+    mounts_of: Option<u32>,
 }
 
 /// Fettler from one start to its end. It is killed (SIGKILL) with its owner.
@@ -39,19 +41,38 @@ pub(crate) struct Life {
 impl Program {
     /// Prepares `dir`: `config` as TOML without addresses and directory, and a token that may read.
     pub(crate) async fn new(dir: &Path, config: &str) -> anyhow::Result<Program> {
-        let dir = dir.to_owned();
-        std::fs::create_dir_all(dir.join("data")).context("cannot make the directory")?;
-        std::fs::write(dir.join("fettler.toml"), config).context("cannot write a configuration")?;
-        let metastore = Metastore::open(&dir.join("data/metastore.db")).await?;
+        let program = Program::empty(dir)?;
+        program.configure(config)?;
+        let metastore = Metastore::open(&program.data_dir().join("metastore.db")).await?;
         let token = metastore.create_token(TenantId::FIRST, "bench", Scope::Read).await?.secret;
         metastore.close().await;
-        Ok(Program { dir, token })
+        Ok(Program { token, ..program })
+    }
+
+    /// An empty data directory in `dir`, nobody who may ask, configured as it comes.
+    pub(crate) fn empty(dir: &Path) -> anyhow::Result<Program> {
+        let program = Program { dir: dir.to_owned(), token: String::new(), mounts_of: None };
+        std::fs::create_dir_all(program.data_dir()).context("cannot make the directory")?;
+        // A nearly full disk is no reason not to measure.
+        program.configure("[log]\nkeep_free_mb = 64\nkeep_free_percent = 0\n")?;
+        Ok(program)
     }
 
     /// The same, on a copy of its data; not while it runs.
     pub(crate) fn copy_to(&self, dir: &Path) -> anyhow::Result<Program> {
         crate::backup::copy_dir(&self.dir, dir)?;
-        Ok(Program { dir: dir.to_owned(), token: self.token.clone() })
+        Ok(Program { dir: dir.to_owned(), token: self.token.clone(), mounts_of: None })
+    }
+
+    /// The same, with the mounts of another process: its data directory may be another disk there.
+    pub(crate) fn with_mounts_of(self, process: u32) -> Program {
+        Program { mounts_of: Some(process), ..self }
+    }
+
+    /// Changes how the next life is configured.
+    fn configure(&self, config: &str) -> anyhow::Result<()> {
+        std::fs::write(self.dir.join("fettler.toml"), config)
+            .context("cannot write a configuration")
     }
 
     /// The data directory.
@@ -73,7 +94,16 @@ impl Program {
     pub(crate) fn spawn(&self) -> anyhow::Result<Child> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let log = OpenOptions::new().create(true).append(true).open(self.dir.join("log"));
-        Command::new(program)
+        let mut command = match self.mounts_of {
+            None => Command::new(program),
+            Some(process) => {
+                let mut command = Command::new("nsenter");
+                command.args(["--user", "--mount", "--preserve-credentials", "--target"]);
+                command.arg(process.to_string()).arg(program);
+                command
+            }
+        };
+        command
             .args(["--log", "warn", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0"])
             .arg("--config")
             .arg(self.dir.join("fettler.toml"))
@@ -130,6 +160,11 @@ fn announced(stdout: ChildStdout) -> anyhow::Result<(SocketAddr, SocketAddr)> {
 }
 
 impl Life {
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it at once, as SIGKILL does.
     pub(crate) fn kill(mut self) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait().context("cannot look at the process")? {

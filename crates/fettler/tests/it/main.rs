@@ -2,5 +2,5 @@
 
 #![allow(clippy::print_stdout, reason = "the shape report and the balance are printed")]
 
-mod crash;
+mod faults;
 mod shape;

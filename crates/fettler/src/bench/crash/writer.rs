@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, ensure};
-use mqtt_protocol_core::mqtt::packet::{Qos, v3_1_1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+
+use crate::bench::device;
 
 /// Unacknowledged MQTT messages of one writer.
 const WINDOW: usize = 500;
@@ -145,7 +145,7 @@ impl Writer {
         mut again: VecDeque<u64>,
         mut pace: Option<Pace>,
     ) -> anyhow::Result<()> {
-        let mut socket = connect(broker, self.number).await?;
+        let mut socket = device::connect(broker, &format!("crash-{}", self.number)).await?;
         let mut in_flight: HashMap<u16, u64> = HashMap::with_capacity(WINDOW);
         let (mut inbox, mut buffer) = (Vec::new(), vec![0; 4096]);
         loop {
@@ -233,14 +233,9 @@ impl Writer {
     }
 
     fn publish(&self, n: u64, packet_id: u16) -> anyhow::Result<Vec<u8>> {
-        let publish = v3_1_1::Publish::builder()
-            .topic_name(format!("crash/w{}/s{}", self.number, n / CHUNK))
-            .and_then(|builder| {
-                let payload = format!("{{\"t\":{},\"v\":{n}}}", self.time_ms(n));
-                builder.qos(Qos::AtLeastOnce).packet_id(packet_id).payload(payload).build()
-            })
-            .map_err(|error| anyhow!("cannot make a PUBLISH: {error:?}"))?;
-        Ok(publish.to_continuous_buffer())
+        let topic = format!("crash/w{}/s{}", self.number, n / CHUNK);
+        let payload = format!("{{\"t\":{},\"v\":{n}}}", self.time_ms(n));
+        device::publish(&topic, payload, packet_id)
     }
 
     fn lines(&self, numbers: &[u64]) -> String {
@@ -251,20 +246,6 @@ impl Writer {
         }
         body
     }
-}
-
-async fn connect(broker: SocketAddr, number: usize) -> anyhow::Result<TcpStream> {
-    let mut socket = TcpStream::connect(broker).await?;
-    socket.set_nodelay(true)?;
-    let connect = v3_1_1::Connect::builder()
-        .client_id(format!("crash-{number}"))
-        .and_then(|builder| builder.clean_session(true).keep_alive(0).build())
-        .map_err(|error| anyhow!("cannot make a CONNECT: {error:?}"))?;
-    socket.write_all(&connect.to_continuous_buffer()).await?;
-    let mut connack = [0; 4];
-    socket.read_exact(&mut connack).await?;
-    ensure!(connack[3] == 0, "the broker refused the connection");
-    Ok(socket)
 }
 
 /// Whether the other end has gone, as opposed to saying something wrong.
