@@ -49,7 +49,7 @@ enum Name {
         #[arg(long)]
         data: Option<PathBuf>,
         /// The false-alarm budget that the operator chose.
-        #[arg(long, default_value_t = 0.01)]
+        #[arg(long, default_value_t = 1.0)]
         days_per_false_alarm: f64,
     },
     /// kill -9 under load, and the log torn at every byte of its end: what was acknowledged is there, once.

@@ -22,6 +22,8 @@ const SETTLE_US: i64 = 30 * SECOND_US;
 const LOST_US: i64 = 60 * SECOND_US;
 /// Evidence of an alarm that goes on is renewed this often, in event time.
 const REWORD_US: i64 = 15 * SECOND_US;
+/// Rows that come so many times slower or faster than before are in another rhythm.
+const RHYTHM_FOLD: f64 = 1.5;
 /// A diagnosis below this is not named.
 const SURE: f64 = 0.5;
 /// More signals than that on one asset are not a machine; they would need a model of their own.
@@ -108,6 +110,7 @@ struct Detector {
     settings: DetectionSettings,
     own_settings: bool,
     step_us: f64,
+    told_step_us: f64,
     told_rows_per_false_alarm: f64,
     state: Option<u32>,
     state_since_us: i64,
@@ -207,6 +210,7 @@ impl Detection {
             },
             own_settings: false,
             step_us: f64::NAN,
+            told_step_us: f64::NAN,
             told_rows_per_false_alarm: 0.0,
             state: None,
             state_since_us: i64::MIN,
@@ -402,8 +406,16 @@ impl Detector {
         self.step_us = if self.step_us.is_nan() {
             step_us
         } else {
-            self.step_us + 0.05 * (step_us - self.step_us)
+            // One pause is not a new rhythm.
+            self.step_us + 0.05 * (step_us.min(8.0 * self.step_us) - self.step_us)
         };
+        let fold = self.step_us / self.told_step_us;
+        if !(1.0 / RHYTHM_FOLD..=RHYTHM_FOLD).contains(&fold) {
+            if !self.told_step_us.is_nan() {
+                self.monitor.change_rhythm();
+            }
+            self.told_step_us = self.step_us;
+        }
         let rows = self.settings.days_per_false_alarm * DAY_US as f64 / self.step_us;
         if (rows / self.told_rows_per_false_alarm - 1.0).abs() > 0.2 {
             self.monitor.set_rows_per_false_alarm(rows);
