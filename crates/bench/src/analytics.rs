@@ -1,7 +1,12 @@
 //! The benchmarks of `analytics`.
 
+mod budget;
+mod cleaning;
 mod cmapss;
+mod drift;
+mod kernel;
 mod nab;
+mod noise;
 mod plant;
 mod profile;
 mod rul;
@@ -17,6 +22,10 @@ pub const ALL: &[Bench] = &[
     nab::BENCH,
     plant::BENCH,
     tep::BENCH,
+    budget::BENCH,
+    kernel::BENCH,
+    drift::BENCH,
+    cleaning::BENCH,
     rul::BENCH,
     vibration::BENCH,
     profile::BENCH,

@@ -2,16 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+/// No more episodes than this, too many or too few, are made up for.
+const MOST_SURPLUS: f64 = 5.0;
+
 /// A limit on any score that is passed by normal rows about once in `rows_per_false_alarm`.
 ///
 /// It begins with the tail of training scores and then follows what happens: every episode raises the limit,
 /// every row without one lowers it a little, in the ratio of the budget, so that in the long run the number of
-/// episodes is the budget whatever the distribution and however alike neighboring rows are. The limit stays
-/// between given shares of the first one, so that a lasting fault is not learned away.
+/// episodes is the budget whatever the distribution and however alike neighboring rows are. What has been overspent
+/// is saved again, and the other way around: the steps grow with the episodes too many or too few so far. The limit
+/// stays between given shares of the first one, so that a lasting fault is not learned away.
 ///
 /// Source: Gibbs & Candès (2021), "Adaptive conformal inference under distribution shift", eq. 2, in the form of
-/// Angelopoulos, Candès & Tibshirani (2023), "Conformal PID control", quantile tracking (eq. 4), on the logarithm of
-/// the limit and on episodes instead of rows.
+/// Angelopoulos, Candès & Tibshirani (2023), "Conformal PID control", quantile tracking and error integration
+/// (eq. 4 and 5), on the logarithm of the limit and on episodes instead of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
     rows_per_false_alarm: f64,
@@ -20,6 +24,8 @@ pub struct Budget {
     #[serde(with = "crate::saved::float")]
     limit: f64,
     gain: f64,
+    /// Episodes that came beyond those budgeted so far.
+    surplus: f64,
     reach: f64,
     rows_to_end: u32,
     n_calm: u32,
@@ -48,6 +54,7 @@ impl Budget {
             first: limit,
             limit,
             gain,
+            surplus: 0.0,
             reach: reach.max(1.0),
             rows_to_end,
             n_calm: 0,
@@ -75,8 +82,11 @@ impl Budget {
             self.is_episode = self.n_calm < self.rows_to_end;
             return if self.is_episode { Call::GoesOn } else { Call::Quiet };
         }
-        let step = if is_above { 1.0 } else { -1.0 / self.rows_per_false_alarm };
-        self.limit = (self.limit * (self.gain * step).exp())
+        let step = if is_above { 1.0 } else { 0.0 } - 1.0 / self.rows_per_false_alarm;
+        self.surplus = (self.surplus + step).clamp(-MOST_SURPLUS, MOST_SURPLUS);
+        // More has come than was to be spent: episodes weigh more; less: calm rows do.
+        let hurry = 1.0 + (self.surplus * step.signum()).max(0.0);
+        self.limit = (self.limit * (self.gain * step * hurry).exp())
             .clamp(self.first / self.reach, self.first * self.reach);
         if !is_above {
             return Call::Quiet;

@@ -13,7 +13,7 @@ use anyhow::Context;
 use crate::{Bench, Options, Table, data};
 
 /// In the test files the fault begins at this row.
-const FAULT_ROW: usize = 160;
+pub(super) const FAULT_ROW: usize = 160;
 /// Faults that leave no trace in the measurements; Russell et al. (2000) leave them out of their means as well.
 const HOPELESS: [usize; 3] = [3, 9, 15];
 /// XMEAS 1–41 come first, then XMV 1–11.
@@ -21,15 +21,15 @@ const N_MEASURED: usize = 41;
 const N_COLUMNS: usize = 52;
 
 /// The files at hand.
-struct Plant {
+pub(super) struct Plant {
     /// d00: 500 normal rows, all that anything is fitted to or chosen by.
-    train: Frame,
+    pub(super) train: Frame,
     /// d00_te: 960 normal rows.
-    normal: Frame,
+    pub(super) normal: Frame,
     /// d01 to d21: number and 480 rows with the fault from the first one on.
     known: Vec<(usize, Frame)>,
     /// d01_te to d21_te as far as they are there: 960 rows, with the fault from [`FAULT_ROW`] on.
-    tests: Vec<(usize, Frame)>,
+    pub(super) tests: Vec<(usize, Frame)>,
     split: String,
 }
 
@@ -44,12 +44,12 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let plant = Plant::read(&options.data.join("tep"))?;
     let mut tables = classic::tables(&plant)?;
     tables.extend(detection::tables(&plant)?);
-    tables.extend(diagnosis::tables(&plant, options.seed)?);
+    tables.extend(diagnosis::tables(&plant, options)?);
     Ok(tables)
 }
 
 impl Plant {
-    fn read(folder: &Path) -> anyhow::Result<Plant> {
+    pub(super) fn read(folder: &Path) -> anyhow::Result<Plant> {
         let mut texts = Vec::new();
         let mut rows = |name: &str| -> anyhow::Result<Vec<Vec<f64>>> {
             let text = data::text(&folder.join(name))?;

@@ -2,10 +2,12 @@
 
 use analytics::Frame;
 use analytics::monitor::faults::{FaultBook, FaultTrack};
+use anyhow::Context;
 use rayon::prelude::*;
+use serde_json::Value;
 
 use super::{FAULT_ROW, HOPELESS, Plant};
-use crate::{CpuClock, Table};
+use crate::{CpuClock, Options, Table, peer};
 
 /// Rows after the fault's begin that are not judged; the published row leaves them out as well.
 const SETTLE_ROWS: usize = 20;
@@ -23,7 +25,8 @@ struct Figures {
 }
 
 /// One table: known faults, and each fault left out of what was learned.
-pub(super) fn tables(plant: &Plant, seed: u64) -> anyhow::Result<Vec<Table>> {
+pub(super) fn tables(plant: &Plant, options: &Options) -> anyhow::Result<Vec<Table>> {
+    let seed = options.seed;
     let known: Vec<usize> = plant
         .known
         .iter()
@@ -51,7 +54,8 @@ pub(super) fn tables(plant: &Plant, seed: u64) -> anyhow::Result<Vec<Table>> {
             Ok(judge(&learn(plant, &others, seed)?, &others, *fault, frame).unknown)
         })
         .collect::<anyhow::Result<_>>()?;
-    let mut table = table(plant, &known, &tests, &seen, &unseen);
+    let peer = options.peers.then(|| lightgbm(options, &known)).transpose()?;
+    let mut table = table(plant, &known, &tests, &seen, &unseen, peer.as_ref());
     table.note(format!(
         "learned from d01 to d21 in {learned_s:.0} CPU-s; {row_us:.0} µs of processor time per row; seed {seed}"
     ));
@@ -64,6 +68,7 @@ fn table(
     tests: &[(usize, &Frame)],
     seen: &[Figures],
     unseen: &[f64],
+    peer: Option<&Value>,
 ) -> Table {
     let title = format!(
         "Tennessee Eastman: diagnosis among {} faults, learned from one run of each, judged from row {} on, data {}",
@@ -110,8 +115,21 @@ fn table(
         unseen.iter().sum::<f64>() / unseen.len() as f64,
     );
     table.row(["trivial: always the same".to_owned(), percent(1.0 / tests.len() as f64)]);
+    if let Some(answer) = peer {
+        let named = answer["named"].as_f64().map_or(String::new(), percent);
+        let version = answer["version"].as_str().unwrap_or("?");
+        let name = format!("LightGBM {version}, means and deviations of 5, 20, 50 rows");
+        table.row([name, named]);
+    }
     table.note("goal: named right ≥ 90 % at ≥ 95 % of the faults in the set");
     table
+}
+
+fn lightgbm(options: &Options, known: &[usize]) -> anyhow::Result<Value> {
+    let folder = options.data.join("tep");
+    let folder = folder.to_str().context("the data folder is not UTF-8")?;
+    let known: Vec<String> = known.iter().map(usize::to_string).collect();
+    peer::run("analytics-tep", &[folder, &options.seed.to_string(), &known.join(",")])
 }
 
 fn learn(plant: &Plant, faults: &[usize], seed: u64) -> anyhow::Result<FaultBook> {

@@ -1,0 +1,141 @@
+//! Drift of many columns against a reference, and change points: cost, false discoveries, what is found.
+
+use analytics::Frame;
+use analytics::drift::change_points::{Change, pelt};
+use analytics::drift::online::OnlineChangePoints;
+use analytics::drift::{compare, mmd};
+
+use super::noise::Noise;
+use crate::{Bench, CpuClock, Options, Table};
+
+const COLUMNS: usize = 50;
+const ROWS: usize = 10_000;
+const FALSE_DISCOVERY_RATE: f64 = 0.05;
+/// Values between two changes of level of [`CHANGE_HEIGHT`] standard deviations.
+const CHANGE_EVERY: usize = 5000;
+const CHANGE_HEIGHT: f64 = 3.0;
+/// A change is found if a point lies so near.
+const NEAR: usize = 25;
+
+pub(crate) const BENCH: Bench = Bench {
+    name: "drift",
+    about: "drift between tables and change points: cost, false discoveries",
+    run,
+};
+
+/// One table of comparisons, one of change points.
+pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+    Ok(vec![comparisons(options.seed), change_points(options.seed)])
+}
+
+fn frame(seed: u64, n_rows: usize) -> Frame {
+    let mut noise = Noise::new(seed);
+    let values: Vec<f64> = (0..COLUMNS * n_rows).map(|_| noise.normal()).collect();
+    Frame::from_rows(COLUMNS, &values)
+}
+
+fn comparisons(seed: u64) -> Table {
+    let title = format!("Drift: {COLUMNS} columns × {ROWS} rows against as many, seed {seed}");
+    let mut table = Table::new(title, &["what", "CPU ms", "found"]);
+    let (old, new) = (frame(seed, ROWS), frame(seed + 1, ROWS));
+    let found = |new: &Frame| {
+        let drifts = compare(&old, new, FALSE_DISCOVERY_RATE);
+        drifts
+            .iter()
+            .filter(|drift| drift.has_drifted)
+            .map(|drift| drift.column)
+            .collect::<Vec<_>>()
+    };
+    let repeats = 20;
+    let clock = CpuClock::start();
+    let same: usize = (0..repeats).map(|_| found(&new).len()).sum();
+    let each_ms = clock.seconds() / f64::from(repeats) * 1e3;
+    let name = "PSI, KS, Wasserstein, false-discovery control; nothing changed";
+    table.row([
+        name.to_owned(),
+        format!("{each_ms:.1}"),
+        format!("{} columns", same / repeats as usize),
+    ]);
+    for shift in [0.05, 0.1] {
+        let mut shifted = new.clone();
+        shifted.columns[7].iter_mut().for_each(|value| *value += shift);
+        let name = format!("the same; column 7 up by {shift} standard deviations");
+        table.row([name, String::new(), format!("columns {:?}", found(&shifted))]);
+    }
+    let mut turned = new.clone();
+    let first = turned.columns[0].clone();
+    turned.columns[1].iter_mut().zip(&first).for_each(|(y, x)| *y = 0.8 * x + 0.6 * *y);
+    table.row([
+        "the same; columns 0 and 1 now move together".to_owned(),
+        String::new(),
+        format!("columns {:?}", found(&turned)),
+    ]);
+    let pair = |frame: &Frame| Frame { columns: frame.columns[..2].to_vec(), ..frame.clone() };
+    let clock = CpuClock::start();
+    let result = mmd::discrepancy(&pair(&old), &pair(&turned), 500, 200, seed);
+    let name = "MMD on these two columns, 500 rows each, 200 permutations";
+    table.row([
+        name.to_owned(),
+        format!("{:.0}", clock.seconds() * 1e3),
+        format!("p = {:.3}", result.p_value),
+    ]);
+    let runs = 200;
+    let false_runs = (0..runs).filter(|run| {
+        let (old, new) = (frame(seed + 10 + 2 * run, 500), frame(seed + 11 + 2 * run, 500));
+        compare(&old, &new, FALSE_DISCOVERY_RATE).iter().any(|drift| drift.has_drifted)
+    });
+    let false_runs = false_runs.count();
+    table.note("goal: 30 ms for all columns");
+    table.note(format!("any false discovery in {false_runs} of {runs} comparisons of {COLUMNS} unchanged columns × 500 rows; a rate of {FALSE_DISCOVERY_RATE} allows {}", runs as f64 * FALSE_DISCOVERY_RATE));
+    table
+}
+
+fn change_points(seed: u64) -> Table {
+    let title = format!(
+        "Change points: a level that changes by {CHANGE_HEIGHT} standard deviations every {CHANGE_EVERY} values, seed {seed}"
+    );
+    let mut table = Table::new(
+        title,
+        &["method", "values", "changes", "found within 25 values", "false", "CPU ms"],
+    );
+    let mut noise = Noise::new(seed);
+    let level = |n: usize| if n / CHANGE_EVERY % 2 == 1 { CHANGE_HEIGHT } else { 0.0 };
+    let values: Vec<f64> = (0..100_000).map(|n| noise.normal() + level(n)).collect();
+    let mut row = |name: &str, n_values: usize, points: &[usize], cpu_s: f64| {
+        let changes: Vec<usize> = (CHANGE_EVERY..n_values).step_by(CHANGE_EVERY).collect();
+        let is_near = |change: usize, point: usize| change.abs_diff(point) <= NEAR;
+        let is_found = |change: &&usize| points.iter().any(|point| is_near(**change, *point));
+        let is_false = |point: &&usize| !changes.iter().any(|change| is_near(*change, **point));
+        table.row([
+            name.to_owned(),
+            n_values.to_string(),
+            changes.len().to_string(),
+            changes.iter().filter(is_found).count().to_string(),
+            points.iter().filter(is_false).count().to_string(),
+            format!("{:.0}", cpu_s * 1e3),
+        ]);
+    };
+    let clock = CpuClock::start();
+    let points = pelt(&values, Change::Mean, 3.0, 10);
+    row("PELT", values.len(), &points, clock.seconds());
+    let clock = CpuClock::start();
+    let online = noticed(&values[..50_000]);
+    row("Bayesian online", 50_000, &online, clock.seconds());
+    table
+}
+
+/// Where the probability of a change within the last 20 values rises above 0.9.
+fn noticed(values: &[f64]) -> Vec<usize> {
+    let mut online = OnlineChangePoints::new(CHANGE_EVERY as f64);
+    let mut was = false;
+    let mut points = Vec::new();
+    for (at, value) in values.iter().enumerate() {
+        online.push(*value);
+        let is = online.probability_within(20) > 0.9;
+        if is && !was {
+            points.push(at);
+        }
+        was = is;
+    }
+    points
+}
