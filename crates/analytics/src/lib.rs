@@ -14,6 +14,7 @@ pub mod clean;
 pub mod detect;
 pub mod diagnose;
 pub mod drift;
+pub mod forecast;
 mod frame;
 pub mod monitor;
 pub mod profile;

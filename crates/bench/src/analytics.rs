@@ -5,6 +5,7 @@ mod cleaning;
 mod cmapss;
 mod drift;
 mod kernel;
+mod forecast;
 mod nab;
 mod noise;
 mod plant;
@@ -29,4 +30,5 @@ pub const ALL: &[Bench] = &[
     rul::BENCH,
     vibration::BENCH,
     profile::BENCH,
+    forecast::BENCH,
 ];

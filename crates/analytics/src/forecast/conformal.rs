@@ -1,0 +1,122 @@
+//! Intervals from past errors, which hold what they promise without assuming a distribution.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+
+/// Half the width of the interval at each step ahead that covers a share of `level` of new values.
+///
+/// `errors`: one list of steps ahead per past forecast that the model had not learned from; NaN is left out. A step with too
+/// few errors for its level (fewer than level / (1 − level)) has an infinite width, which is the honest answer.
+/// Source: Vovk, Gammerman & Shafer (2005); split conformal after Lei et al. (2018), algorithm 2, per step ahead.
+///
+/// # Errors
+/// If the level is not between 0 and 1.
+///
+/// ```
+/// use analytics::forecast::half_widths;
+/// let errors: Vec<Vec<f64>> = (1..=9).map(|size| vec![f64::from(size)]).collect();
+/// // (9 + 1) · 0.8 = the 8th smallest of 9
+/// assert_eq!(half_widths(&errors, 0.8).unwrap(), [8.0]);
+/// ```
+pub fn half_widths(errors: &[Vec<f64>], level: f64) -> Result<Vec<f64>, Error> {
+    check_level(level)?;
+    let horizon = errors.iter().map(Vec::len).min().unwrap_or(0);
+    let mut sizes = Vec::with_capacity(errors.len());
+    let mut widths = Vec::with_capacity(horizon);
+    for step in 0..horizon {
+        sizes.clear();
+        sizes.extend(errors.iter().map(|of| of[step].abs()).filter(|x| !x.is_nan()));
+        widths.push(quantile(&mut sizes, level));
+    }
+    Ok(widths)
+}
+
+fn check_level(level: f64) -> Result<(), Error> {
+    if level > 0.0 && level < 1.0 {
+        return Ok(());
+    }
+    Err(Error::OutOfRange { name: "level", value: level, range: "0 to 1, without both" })
+}
+
+/// The ⌈(n + 1) level⌉-th smallest; infinite where there are fewer.
+fn quantile(sizes: &mut [f64], level: f64) -> f64 {
+    // A hair less, so that (9 + 1) · 0.8 is the 8th and not, by rounding, the 9th.
+    let rank = ((sizes.len() + 1) as f64 * level - 1e-9).ceil().max(1.0) as usize;
+    if rank > sizes.len() {
+        return f64::INFINITY;
+    }
+    *sizes.select_nth_unstable_by(rank - 1, f64::total_cmp).1
+}
+
+/// An interval that keeps its promise while the world drifts: it widens after a miss and narrows after hits.
+///
+/// Saved and read again it goes on as if never stopped. Cost: O(memory) per value.
+/// Source: Gibbs & Candès (2021), "Adaptive conformal inference under distribution shift", eq. 2.
+///
+/// ```
+/// use analytics::forecast::Adaptive;
+/// let mut interval = Adaptive::new(0.5, 100, 0.01).unwrap();
+/// (1..=3).for_each(|size| interval.push(f64::from(size)));
+/// // Each error was larger than all before; the middle one is no longer enough, so the largest is taken.
+/// assert_eq!(interval.half_width(), 3.0);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adaptive {
+    level: f64,
+    /// Present share that is let outside, which moves so that the realized one stays at 1 − level.
+    outside: f64,
+    rate: f64,
+    memory: usize,
+    sizes: VecDeque<f64>,
+}
+
+impl Adaptive {
+    /// An interval for a share of `level`, from the last `memory` errors, that moves by `rate` (0.005 to 0.05) a value.
+    ///
+    /// # Errors
+    /// If level or rate are not between 0 and 1, or the memory is empty.
+    pub fn new(level: f64, memory: usize, rate: f64) -> Result<Adaptive, Error> {
+        check_level(level)?;
+        if memory == 0 {
+            return Err(Error::OutOfRange {
+                name: "memory",
+                value: 0.0,
+                range: "the numbers from 1",
+            });
+        }
+        if !(0.0..1.0).contains(&rate) {
+            return Err(Error::OutOfRange { name: "rate", value: rate, range: "0 to 1" });
+        }
+        Ok(Adaptive { level, outside: 1.0 - level, rate, memory, sizes: VecDeque::new() })
+    }
+
+    /// Half the width of the next interval; infinite while too few errors are known for the level.
+    ///
+    /// Where even the largest known error was not enough lately, half as much again.
+    pub fn half_width(&self) -> f64 {
+        let mut sizes: Vec<f64> = self.sizes.iter().copied().collect();
+        let width = quantile(&mut sizes, self.level);
+        if width.is_infinite() || self.outside >= 1.0 {
+            return if width.is_infinite() { width } else { 0.0 };
+        }
+        let width = quantile(&mut sizes, 1.0 - self.outside);
+        if width.is_finite() { width } else { 1.5 * sizes.iter().copied().fold(0.0, f64::max) }
+    }
+
+    /// Takes in the error of a forecast whose truth is now known; NaN is left out.
+    pub fn push(&mut self, error: f64) {
+        if error.is_nan() {
+            return;
+        }
+        let is_outside = error.abs() > self.half_width();
+        let miss = if is_outside { 1.0 } else { 0.0 };
+        self.outside += self.rate * (1.0 - self.level - miss);
+        self.sizes.push_back(error.abs());
+        while self.sizes.len() > self.memory {
+            self.sizes.pop_front();
+        }
+    }
+}
