@@ -44,6 +44,20 @@ impl Ridge {
         horizon: usize,
         penalty: f64,
     ) -> Result<Ridge, Error> {
+        let mut found = Ridge::fit_each(series, n_lags, horizon, &[penalty])?;
+        found.pop().ok_or(Error::Singular)
+    }
+
+    /// As [`Ridge::fit`], for several penalties at little more than the cost of one: to choose among them by validation.
+    ///
+    /// # Errors
+    /// As for [`Ridge::fit`].
+    pub fn fit_each(
+        series: &[&[f64]],
+        n_lags: usize,
+        horizon: usize,
+        penalties: &[f64],
+    ) -> Result<Vec<Ridge>, Error> {
         if n_lags < 2 || horizon == 0 {
             let (name, value) =
                 if horizon == 0 { ("horizon", 0.0) } else { ("n_lags", n_lags as f64) };
@@ -53,15 +67,16 @@ impl Ridge {
                 range: "the numbers from 2 (horizon from 1)",
             });
         }
-        if !(penalty >= 0.0 && penalty.is_finite()) {
+        if let Some(penalty) = penalties.iter().find(|penalty| !(0.0..=f64::MAX).contains(*penalty))
+        {
             let range = "0 and the positive numbers";
-            return Err(Error::OutOfRange { name: "penalty", value: penalty, range });
+            return Err(Error::OutOfRange { name: "penalty", value: *penalty, range });
         }
         let mut sums = Sums::new(n_lags, horizon);
         for values in series {
             sums.add(values);
         }
-        sums.solve(penalty)
+        penalties.iter().map(|penalty| sums.solve(*penalty)).collect()
     }
 
     /// The next `horizon` values after `history`, of which the last `n_lags` count.
@@ -132,7 +147,7 @@ impl Sums {
         self.n_windows += block.len();
     }
 
-    fn solve(mut self, penalty: f64) -> Result<Ridge, Error> {
+    fn solve(&self, penalty: f64) -> Result<Ridge, Error> {
         let (n_lags, horizon) = (self.n_lags, self.horizon);
         if self.n_windows == 0 {
             return Err(Error::TooShort { found: 0, least: n_lags + horizon });
@@ -140,8 +155,9 @@ impl Sums {
         let mean_square = (0..n_lags).map(|i| self.squares[(i, i)]).sum::<f64>() / n_lags as f64;
         // The smallest addition at which the equations can be solved at all: lags about their mean are dependent.
         let add = (penalty.max(1e-12) * mean_square).max(f64::MIN_POSITIVE);
-        (0..n_lags).for_each(|i| self.squares[(i, i)] += add);
-        let cholesky = self.squares.llt(Side::Lower).map_err(|_| Error::Singular)?;
+        let mut squares = self.squares.clone();
+        (0..n_lags).for_each(|i| squares[(i, i)] += add);
+        let cholesky = squares.llt(Side::Lower).map_err(|_| Error::Singular)?;
         let found = cholesky.solve(&self.products);
         let weights: Vec<f64> = (0..horizon)
             .flat_map(|h| (0..n_lags).map(move |i| (i, h)))
