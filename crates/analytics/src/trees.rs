@@ -29,6 +29,7 @@ pub(crate) use folds::train_on;
 pub use folds::{Fold, Validation, cross_validate, grouped_folds, time_folds};
 pub use forest::Forest;
 pub use shap::Explanation;
+pub(crate) use train::check;
 pub use train::train;
 
 use serde::{Deserialize, Serialize};

@@ -74,10 +74,10 @@ impl History {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Sensor {
     /// The last [`RECENT_ROWS`] values, row number modulo their count.
-    #[serde(with = "missing_as_null")]
+    #[serde(with = "crate::saved::floats")]
     recent: Vec<f64>,
     n_rows: usize,
-    #[serde(with = "missing_as_null")]
+    #[serde(with = "crate::saved::floats")]
     smooth: Vec<f64>,
     baseline: Line,
     life: Line,
@@ -167,20 +167,6 @@ impl Line {
     /// NaN before two points with different `t`.
     pub(super) fn slope(&self) -> f64 {
         if self.tt > 0.0 { self.tx / self.tt } else { f64::NAN }
-    }
-}
-
-/// JSON has no NaN.
-mod missing_as_null {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(values.iter().map(|x| (!x.is_nan()).then_some(x)))
-    }
-
-    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Vec<f64>, D::Error> {
-        let values = Vec::<Option<f64>>::deserialize(from)?;
-        Ok(values.into_iter().map(|x| x.unwrap_or(f64::NAN)).collect())
     }
 }
 

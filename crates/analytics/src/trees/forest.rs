@@ -7,6 +7,9 @@ const MISSING_RIGHT: u32 = 1 << 31;
 /// Bits of [`Node::column`] that hold the column.
 const COLUMN: u32 = MISSING_RIGHT - 1;
 
+/// Trees that one row walks through side by side.
+const TOGETHER: usize = 8;
+
 /// A trained forest.
 ///
 /// ```
@@ -142,7 +145,28 @@ impl Forest {
 
     fn raw_single(&self, row: &[f64]) -> f64 {
         assert_eq!(row.len(), self.n_columns, "one value per column");
-        self.roots.iter().fold(self.base[0], |sum, &root| sum + self.leaf(root, row))
+        let (groups, rest) = self.roots.as_chunks::<TOGETHER>();
+        let sum = groups.iter().fold(self.base[0], |sum, roots| {
+            self.leaves(*roots, row).iter().fold(sum, |sum, value| sum + value)
+        });
+        rest.iter().fold(sum, |sum, &root| sum + self.leaf(root, row))
+    }
+
+    /// Walks several trees at once, so that the processor need not wait for one node before it asks for the next.
+    #[inline]
+    fn leaves(&self, roots: [u32; TOGETHER], row: &[f64]) -> [f64; TOGETHER] {
+        let mut nodes = roots.map(|root| self.nodes[root as usize]);
+        let mut is_walking = true;
+        while is_walking {
+            is_walking = false;
+            for node in &mut nodes {
+                if node.child != 0 {
+                    *node = self.nodes[node.next(row[node.column()]) as usize];
+                    is_walking = true;
+                }
+            }
+        }
+        nodes.map(|node| node.value)
     }
 
     /// Adds one boosting round to raw scores.

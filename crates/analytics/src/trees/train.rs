@@ -29,7 +29,7 @@ pub fn train(data: &Data<'_>, params: &Params) -> Result<Forest, Error> {
     }
 }
 
-fn check(data: &Data<'_>, params: &Params) -> Result<(), Error> {
+pub(crate) fn check(data: &Data<'_>, params: &Params) -> Result<(), Error> {
     let n_rows = data.columns.first().map_or(0, Vec::len);
     if n_rows == 0 {
         return Err(Error::Empty);

@@ -1,0 +1,95 @@
+//! Charts that remember: small shifts add up.
+
+use serde::{Deserialize, Serialize};
+
+use super::arl::Chart;
+
+/// An exponentially weighted moving average.
+///
+/// Source: Roberts (1959); limits after Lucas & Saccucci (1990), with the variance of the settled average.
+///
+/// ```
+/// use analytics::quality::Ewma;
+/// // With half of the weight on the new value the average of 0, 2 and 2 is 0, 1, 1.5; its σ is √(1/3).
+/// let mut chart = Ewma::new(0.5, 2.5);
+/// assert_eq!([0.0, 2.0, 2.0].map(|z| chart.push(z)), [false, false, true]);
+/// assert_eq!(chart.average(), 1.5);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ewma {
+    weight: f64,
+    limit: f64,
+    average: f64,
+}
+
+impl Ewma {
+    /// `weight`: of a new value, above 0 to 1. `n_sigmas`: limit in standard deviations of the average.
+    pub fn new(weight: f64, n_sigmas: f64) -> Ewma {
+        Ewma { weight, limit: n_sigmas * (weight / (2.0 - weight)).sqrt(), average: 0.0 }
+    }
+
+    /// The average so far, in standard deviations of a value.
+    pub fn average(&self) -> f64 {
+        self.average
+    }
+
+    /// Takes the next standardized value; whether the average is beyond its limit. NaN is passed over.
+    pub fn push(&mut self, z: f64) -> bool {
+        if !z.is_nan() {
+            self.average += self.weight * (z - self.average);
+        }
+        self.average.abs() > self.limit
+    }
+}
+
+impl Chart for Ewma {
+    fn signals(&mut self, z: f64) -> bool {
+        self.push(z)
+    }
+}
+
+/// A two-sided tabular cumulative sum.
+///
+/// Source: Page (1954); Montgomery, "Introduction to Statistical Quality Control", eqs. 9.2 and 9.3.
+///
+/// ```
+/// use analytics::quality::Cusum;
+/// // Values of 2 each add 2 − 0.5 = 1.5: 1.5, 3, 4.5, 6.
+/// let mut chart = Cusum::new(0.5, 5.0);
+/// assert_eq!([2.0; 4].map(|z| chart.push(z)), [false, false, false, true]);
+/// assert_eq!(chart.sums(), (6.0, 0.0));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cusum {
+    slack: f64,
+    limit: f64,
+    up: f64,
+    down: f64,
+}
+
+impl Cusum {
+    /// `slack` (k): half of the shift to be found; `limit` (h): both in standard deviations.
+    pub fn new(slack: f64, limit: f64) -> Cusum {
+        Cusum { slack, limit, up: 0.0, down: 0.0 }
+    }
+
+    /// The sums upward and downward, both positive.
+    pub fn sums(&self) -> (f64, f64) {
+        (self.up, self.down)
+    }
+
+    /// Takes the next standardized value; whether a sum is beyond its limit. NaN is passed over.
+    pub fn push(&mut self, z: f64) -> bool {
+        if !z.is_nan() {
+            self.up = (self.up + z - self.slack).max(0.0);
+            self.down = (self.down - z - self.slack).max(0.0);
+        }
+        self.up > self.limit || self.down > self.limit
+    }
+}
+
+impl Chart for Cusum {
+    fn signals(&mut self, z: f64) -> bool {
+        self.push(z)
+    }
+}
