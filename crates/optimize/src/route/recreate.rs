@@ -44,7 +44,11 @@ const ORDERS: [(Order, usize); 7] = [
 /// Whether vehicles that are not used yet may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fleet {
+    /// Wherever that is cheaper.
     Open,
+    /// Where there is no other place.
+    Needed,
+    /// Not at all.
     Closed,
 }
 
@@ -94,7 +98,7 @@ impl State<'_> {
                 }
             }
         }
-        if fleet == Fleet::Open {
+        if fleet == Fleet::Open || (fleet == Fleet::Needed && best.is_none()) {
             best = self.place_on_new(job, best).or(best);
         }
         best
@@ -215,9 +219,7 @@ impl State<'_> {
         let work = &self.model.works[job as usize];
         let mut best = None;
         let mut limit = known.map_or(f64::INFINITY, |place| place.added);
-        if known.is_some() && self.model.problem.fewest_vehicles {
-            return None;
-        }
+
         for class in &self.model.classes {
             let unit = &self.model.units[class[0] as usize];
             if !self.model.can_serve(unit, job) {

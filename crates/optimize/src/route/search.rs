@@ -29,7 +29,8 @@ const VEHICLE: f64 = 1e9;
 ///
 /// Source: Christiaens & Vanden Berghe (2020), "Slack induction by string removals for vehicle routing problems".
 /// Departures: the temperature follows the time that is left, and starts at 0.3 times the mean cost per job; new
-/// tours compete with old ones on cost.
+/// tours compete with old ones on cost, unless fewer vehicles come first; tours without a stop near the job's are
+/// looked at only where the others have no place.
 ///
 /// ```
 /// use optimize::Control;
@@ -115,7 +116,7 @@ impl<'a> Search<'a> {
     ) -> Self {
         let mut random = Random::new(control.seed.wrapping_add(thread.wrapping_mul(0x9e37)));
         let mut state = State::new(model);
-        state.recreate(Fleet::Open, &mut random);
+        state.recreate(fleet(model), &mut random);
         let ruin = Ruin::new(&state);
         let best = Best {
             routes: state.routes.iter().map(|route| route.stops.clone()).collect(),
@@ -150,6 +151,7 @@ impl<'a> Search<'a> {
         let (hot, cold) = (HOT * mean, COLD * mean);
         let mut now = objective(&self.state);
         let mut temperature = hot;
+        let fleet = fleet(self.state.model);
         while self.goes_on() {
             if self.n_iterations.is_multiple_of(ASK_EVERY) {
                 temperature = hot * (cold / hot.max(f64::MIN_POSITIVE)).powf(self.share_done());
@@ -157,7 +159,7 @@ impl<'a> Search<'a> {
             self.n_iterations += 1;
             self.state.mark();
             self.ruin.strings(&mut self.state, &mut self.random);
-            self.state.recreate(Fleet::Open, &mut self.random);
+            self.state.recreate(fleet, &mut self.random);
             let next = objective(&self.state);
             let threshold = now - temperature * self.random.share().max(f64::MIN_POSITIVE).ln();
             // Not written as `<`, so that equal ones pass at a temperature of zero.
@@ -234,6 +236,12 @@ impl<'a> Search<'a> {
         }
         self.stop.is_none()
     }
+}
+
+/// Opening a tour only where a job has no other place was tried for all problems: after as many steps R2_10_1 had 23
+/// tours instead of 26, and was 5 % longer.
+fn fleet(model: &Model<'_>) -> Fleet {
+    if model.problem.fewest_vehicles { Fleet::Needed } else { Fleet::Open }
 }
 
 /// What is minimized.

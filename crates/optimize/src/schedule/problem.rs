@@ -1,0 +1,337 @@
+//! What has to be made, on what, by whom and when; and the plan that says how.
+
+use thiserror::Error;
+
+use crate::Stop;
+
+/// The last moment that a plan knows; times are whole units from 0 to here.
+pub const FAR: i64 = 1 << 40;
+
+/// A machine with its calendar and its set-ups.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Machine {
+    /// What people call it.
+    pub name: String,
+    /// When it cannot run: free shifts, maintenance windows, breakdowns; from and to, in any order.
+    pub closed: Vec<(i64, i64)>,
+    /// Set-up time from one family (row) to another (column); empty for none.
+    pub setups: Vec<Vec<i64>>,
+    /// The family that it is set up for at the beginning; `None` if its first job needs no set-up.
+    pub family: Option<usize>,
+}
+
+/// Somebody who runs machines, one operation at a time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Worker {
+    /// What people call them.
+    pub name: String,
+    /// What they can do.
+    pub skills: Vec<String>,
+    /// When they are not there.
+    pub closed: Vec<(i64, i64)>,
+}
+
+/// One way to do an operation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mode {
+    /// Index of the machine.
+    pub machine: usize,
+    /// Running time without set-up.
+    pub duration: i64,
+    /// Power drawn while it runs or is set up.
+    pub power_kw: f64,
+}
+
+/// One step of an order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Operation {
+    /// What people call it.
+    pub name: String,
+    /// Where it can be done.
+    pub modes: Vec<Mode>,
+    /// Family for set-ups.
+    pub family: usize,
+    /// Skill of the worker that it keeps busy; `None` if it needs nobody.
+    pub skill: Option<String>,
+    /// Whether it may stop when its machine or its worker is off, and go on afterwards.
+    pub can_pause: bool,
+}
+
+/// Something to be made, operation after operation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Order {
+    /// What people call it.
+    pub name: String,
+    /// When its material is there.
+    pub release: i64,
+    /// When it should be finished; later costs.
+    pub due: Option<i64>,
+    /// How much a unit of lateness weighs against that of other orders.
+    pub weight: f64,
+    /// Its steps, in order.
+    pub operations: Vec<Operation>,
+}
+
+/// What the plan is judged by: one number per unit of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Weights {
+    /// Per unit of time until the last order is finished.
+    pub makespan: f64,
+    /// Per unit of time that an order of weight 1 is late.
+    pub tardiness: f64,
+    /// Per unit of time spent on set-ups.
+    pub setup: f64,
+    /// Per unit of the currency of the prices.
+    pub energy: f64,
+    /// Per operation that starts at another time or on another machine than in [`Problem::previous`].
+    pub change: f64,
+}
+
+/// A scheduling problem of a plant.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Problem {
+    /// Machines.
+    pub machines: Vec<Machine>,
+    /// Workers.
+    pub workers: Vec<Worker>,
+    /// Orders.
+    pub orders: Vec<Order>,
+    /// Energy price from a moment on, per kWh, in time order; before the first one it is that of the first.
+    pub prices: Vec<(i64, f64)>,
+    /// Hours in one unit of time.
+    pub hours_per_unit: f64,
+    /// What counts.
+    pub weights: Weights,
+    /// Nothing that is not frozen starts before.
+    pub now: i64,
+    /// Everything must be finished by then.
+    pub horizon: i64,
+    /// Operations that stay where they are: for each order its first ones.
+    pub frozen: Vec<Placement>,
+    /// The plan in force, for what [`Weights::change`] counts.
+    pub previous: Vec<Placement>,
+}
+
+/// Where and when one operation is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placement {
+    /// Index of the order.
+    pub order: usize,
+    /// Index of the operation in its order.
+    pub operation: usize,
+    /// Index of the machine.
+    pub machine: usize,
+    /// Index of the worker, if it needs one.
+    pub worker: Option<usize>,
+    /// When its set-up begins, or itself if it needs none.
+    pub start: i64,
+    /// Length of the set-up.
+    pub setup: i64,
+    /// When it is done.
+    pub end: i64,
+}
+
+/// What a plan costs, by part.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Cost {
+    /// When the last order is finished.
+    pub makespan: i64,
+    /// Weighted lateness of all orders.
+    pub tardiness: f64,
+    /// Time of all set-ups.
+    pub setup: i64,
+    /// Energy, in the currency of the prices.
+    pub energy: f64,
+    /// Operations moved against the plan in force.
+    pub n_changed: usize,
+    /// All of it, weighted.
+    pub total: f64,
+}
+
+/// A plan for a [`Problem`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Every operation, by order and operation.
+    pub placements: Vec<Placement>,
+    /// What it costs.
+    pub cost: Cost,
+    /// No plan costs less.
+    pub bound: f64,
+    /// Plans looked at.
+    pub n_iterations: u64,
+    /// Why the search ended.
+    pub stop: Stop,
+}
+
+/// What is malformed in a problem.
+#[derive(Debug, Error, PartialEq)]
+pub enum ProblemError {
+    /// A machine that is not there.
+    #[error("{order}, {operation}: there is no machine {machine}; there are {n_machines}")]
+    Machine {
+        /// Name of the order.
+        order: String,
+        /// Name of the operation.
+        operation: String,
+        /// The index given.
+        machine: usize,
+        /// How many there are.
+        n_machines: usize,
+    },
+    /// A number that makes no sense.
+    #[error("{who}: {what} is {value}; it must be between {low} and {high}")]
+    Value {
+        /// Which order, machine or worker.
+        who: String,
+        /// Which field.
+        what: &'static str,
+        /// What was given.
+        value: f64,
+        /// Least value.
+        low: f64,
+        /// Greatest value.
+        high: f64,
+    },
+    /// A set-up table that lacks a family.
+    #[error("{machine}: its set-ups lack family {family}; give a square table with all families")]
+    Family {
+        /// Name of the machine.
+        machine: String,
+        /// The family that is missing.
+        family: usize,
+    },
+    /// A frozen operation that is not one of the first of its order.
+    #[error(
+        "order {order}: operation {operation} is frozen, and one before it is not or does not exist"
+    )]
+    Frozen {
+        /// Index of the order.
+        order: usize,
+        /// Index of the operation.
+        operation: usize,
+    },
+}
+
+impl Problem {
+    /// Number of operations of all orders.
+    pub fn n_operations(&self) -> usize {
+        self.orders.iter().map(|order| order.operations.len()).sum()
+    }
+
+    /// Finds what is malformed.
+    ///
+    /// # Errors
+    /// The first field that makes no sense.
+    pub fn check(&self) -> Result<(), ProblemError> {
+        check_value("the plan", "its present", self.now as f64, FAR as f64)?;
+        check_value("the plan", "its horizon", self.horizon as f64, FAR as f64)?;
+        check_value("the plan", "hours in a unit of time", self.hours_per_unit, 1e6)?;
+        let weights = &self.weights;
+        for weight in
+            [weights.makespan, weights.tardiness, weights.setup, weights.energy, weights.change]
+        {
+            check_value("the plan", "a weight", weight, 1e12)?;
+        }
+        for &(from, price) in &self.prices {
+            check_value("the prices", "a time", from as f64, FAR as f64)?;
+            check_between("the prices", "a price", price, -1e9, 1e9)?;
+        }
+        self.machines.iter().try_for_each(Machine::check)?;
+        self.workers.iter().try_for_each(|worker| check_closed(&worker.name, &worker.closed))?;
+        self.orders.iter().try_for_each(|order| self.check_order(order))?;
+        self.check_frozen()
+    }
+
+    fn check_order(&self, order: &Order) -> Result<(), ProblemError> {
+        check_value(&order.name, "release", order.release as f64, FAR as f64)?;
+        check_value(&order.name, "due date", order.due.unwrap_or(0) as f64, FAR as f64)?;
+        check_value(&order.name, "weight", order.weight, 1e9)?;
+        for operation in &order.operations {
+            for mode in &operation.modes {
+                check_value(&order.name, "duration", mode.duration as f64, (1_u64 << 28) as f64)?;
+                check_value(&order.name, "power", mode.power_kw, 1e9)?;
+                let machine =
+                    self.machines.get(mode.machine).ok_or_else(|| ProblemError::Machine {
+                        order: order.name.clone(),
+                        operation: operation.name.clone(),
+                        machine: mode.machine,
+                        n_machines: self.machines.len(),
+                    })?;
+                machine.check_family(operation.family)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_frozen(&self) -> Result<(), ProblemError> {
+        let mut n_frozen = vec![0; self.orders.len()];
+        let mut frozen: Vec<&Placement> = self.frozen.iter().collect();
+        frozen.sort_by_key(|placement| (placement.order, placement.operation));
+        for placement in frozen {
+            let &Placement { order, operation, machine, worker, .. } = placement;
+            let known = self.orders.get(order).and_then(|order| order.operations.get(operation));
+            let is_known = known
+                .is_some_and(|known| known.modes.iter().any(|mode| mode.machine == machine))
+                && worker.is_none_or(|worker| worker < self.workers.len());
+            if !is_known || n_frozen[order] != operation {
+                return Err(ProblemError::Frozen { order, operation });
+            }
+            n_frozen[order] += 1;
+        }
+        Ok(())
+    }
+
+    /// Price of a kWh at a moment; 0 where there are no prices.
+    pub(super) fn price(&self, time: i64) -> f64 {
+        let next = self.prices.partition_point(|&(from, _)| from <= time);
+        self.prices.get(next.saturating_sub(1)).map_or(0.0, |&(_, price)| price)
+    }
+}
+
+impl Machine {
+    /// Time to set it up for a family.
+    pub(super) fn setup(&self, from: Option<usize>, to: usize) -> i64 {
+        from.and_then(|from| self.setups.get(from)?.get(to).copied()).unwrap_or(0)
+    }
+
+    fn check(&self) -> Result<(), ProblemError> {
+        check_closed(&self.name, &self.closed)?;
+        for &setup in self.setups.iter().flatten() {
+            check_value(&self.name, "set-up", setup as f64, (1_u64 << 28) as f64)?;
+        }
+        self.family.map_or(Ok(()), |family| self.check_family(family))
+    }
+
+    fn check_family(&self, family: usize) -> Result<(), ProblemError> {
+        let n = self.setups.len();
+        let is_square = self.setups.iter().all(|row| row.len() == n);
+        if n == 0 || (is_square && family < n) {
+            return Ok(());
+        }
+        Err(ProblemError::Family { machine: self.name.clone(), family })
+    }
+}
+
+fn check_closed(who: &str, closed: &[(i64, i64)]) -> Result<(), ProblemError> {
+    closed.iter().try_for_each(|&(from, to)| {
+        check_value(who, "start of a closed time", from as f64, FAR as f64)?;
+        check_between(who, "end of a closed time", to as f64, from as f64, FAR as f64)
+    })
+}
+
+fn check_value(who: &str, what: &'static str, value: f64, high: f64) -> Result<(), ProblemError> {
+    check_between(who, what, value, 0.0, high)
+}
+
+fn check_between(
+    who: &str,
+    what: &'static str,
+    value: f64,
+    low: f64,
+    high: f64,
+) -> Result<(), ProblemError> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(ProblemError::Value { who: who.to_owned(), what, value, low, high })
+}

@@ -1,0 +1,375 @@
+//! Simulated annealing over turns, modes and delays.
+
+use std::time::Instant;
+
+use super::conflict::{SolveError, conflicts};
+use super::decode::{Decision, Decoder};
+use super::problem::{Cost, Placement, Plan, Problem};
+use super::shop::{Choice, Shop, ShopPlan, solve as solve_shop};
+use crate::random::Random;
+use crate::{Control, Progress, Stop};
+
+/// First and last temperature as a share of the mean cost per operation.
+const HOT: f64 = 0.5;
+const COLD: f64 = 0.0005;
+/// Plans between two looks at the clock and the caller.
+const ASK_EVERY: u64 = 64;
+/// Cost of one unit of time after the horizon, above all that weights can say.
+const OVERRUN: f64 = 1e15;
+/// Share of the time, and moves at most, for a first plan that knows durations only.
+const FIRST_SHARE: u64 = 10;
+const FIRST_MOVES: u64 = 20_000;
+
+/// Plans a plant's orders, until `control` says stop.
+///
+/// A problem that is a plain job shop goes to the shop kernel with all its proofs. Any other starts from the better
+/// of a due-date rule and the kernel's plan for the durations alone, and is annealed: orders take turns, an
+/// operation is placed as early as its order, machine, set-up, calendar and worker allow, behind what its machine
+/// and worker have got so far. One iteration is one plan looked at. Every thread searches by itself; the same seed,
+/// thread count and iteration limit give the same plan.
+///
+/// A set-up is done right before its operation and by its worker, and waits for the material as that does.
+///
+/// ```
+/// use optimize::Control;
+/// use optimize::schedule::{Machine, Mode, Operation, Order, Problem, Weights, solve};
+///
+/// // Two orders of 4 on one machine that is closed from 4 to 10: the urgent one goes first, the other after.
+/// let order = |name: &str, due: i64| Order {
+///     name: name.to_owned(), due: Some(due), weight: 1.0,
+///     operations: vec![Operation {
+///         modes: vec![Mode { machine: 0, duration: 4, power_kw: 0.0 }],
+///         ..Operation::default()
+///     }],
+///     ..Order::default()
+/// };
+/// let problem = Problem {
+///     machines: vec![Machine { name: "mill".to_owned(), closed: vec![(4, 10)], ..Machine::default() }],
+///     orders: vec![order("relaxed", 20), order("urgent", 4)],
+///     weights: Weights { tardiness: 1.0, ..Weights::default() },
+///     horizon: 100,
+///     ..Problem::default()
+/// };
+/// let plan = solve(&problem, &Control::iterations(1, 100))?;
+/// assert_eq!(plan.placements[0].start, 10);
+/// assert_eq!(plan.cost.tardiness, 0.0);
+/// # Ok::<(), optimize::schedule::SolveError>(())
+/// ```
+///
+/// # Errors
+/// If the problem is malformed or has no plan; then every reason that can be named is.
+pub fn solve(problem: &Problem, control: &Control<'_>) -> Result<Plan, SolveError> {
+    problem.check()?;
+    let found = conflicts(problem);
+    if !found.is_empty() {
+        return Err(SolveError::Infeasible(found));
+    }
+    let decoder = Decoder::new(problem);
+    let plan = match remaining_shop(&decoder).filter(|_| is_plain_shop(problem)) {
+        Some(shop) => shop_plan(&decoder, &solve_shop(&shop, control)),
+        None => annealed(&decoder, control),
+    };
+    if plan.cost.makespan > problem.horizon {
+        return Err(SolveError::TooLate { end: plan.cost.makespan, horizon: problem.horizon });
+    }
+    Ok(plan)
+}
+
+/// The best of one search per thread.
+fn annealed(decoder: &Decoder<'_>, control: &Control<'_>) -> Plan {
+    let mut found: Vec<Search<'_>> = std::thread::scope(|scope| {
+        let run = |thread: u64| {
+            let mut search = Search::new(decoder, control, thread);
+            search.anneal();
+            search
+        };
+        let threads: Vec<_> = (1..control.n_threads.max(1) as u64)
+            .map(|thread| scope.spawn(move || run(thread)))
+            .collect();
+        let mut found = vec![run(0)];
+        // A thread that panicked has found nothing.
+        found.extend(threads.into_iter().filter_map(|thread| thread.join().ok()));
+        found
+    });
+    let n_iterations = found.iter().map(|search| search.n_iterations).sum();
+    let best =
+        (0..found.len()).min_by(|&a, &b| found[a].best.0.total_cmp(&found[b].best.0)).unwrap_or(0);
+    let search = found.swap_remove(best);
+    let mut placements = Vec::new();
+    decoder.decode(&search.best.1, &mut placements);
+    let cost = decoder.cost(&placements);
+    let stop = search.stop.unwrap_or(Stop::Iterations);
+    Plan { placements, cost, bound: search.bound.min(cost.total), n_iterations, stop }
+}
+
+struct Search<'a> {
+    decoder: &'a Decoder<'a>,
+    control: &'a Control<'a>,
+    random: Random,
+    placements: Vec<Placement>,
+    /// Operations with a choice of modes, as (index, number of modes).
+    flexible: Vec<(usize, usize)>,
+    best: (f64, Decision),
+    bound: f64,
+    n_iterations: u64,
+    started: Instant,
+    stop: Option<Stop>,
+}
+
+impl<'a> Search<'a> {
+    fn new(decoder: &'a Decoder<'a>, control: &'a Control<'a>, thread: u64) -> Self {
+        let operations =
+            decoder.problem.orders.iter().flat_map(|order| &order.operations).enumerate();
+        let mut search = Self {
+            flexible: operations
+                .map(|(idx, it)| (idx, it.modes.len()))
+                .filter(|&(_, n)| n > 1)
+                .collect(),
+            decoder,
+            control,
+            random: Random::new(control.seed.wrapping_add(thread.wrapping_mul(0x9e37))),
+            placements: Vec::new(),
+            best: (f64::INFINITY, due_first(decoder)),
+            bound: bound(decoder.problem),
+            n_iterations: 0,
+            started: Instant::now(),
+            stop: None,
+        };
+        let starts = [Some(search.best.1.clone()), durations_only(decoder, control)];
+        for start in starts.into_iter().flatten() {
+            let score = search.score(&start);
+            if score < search.best.0 {
+                search.best = (score, start);
+            }
+        }
+        search
+    }
+
+    fn anneal(&mut self) {
+        let n = self.decoder.problem.n_operations().max(1) as f64;
+        let mut now = self.best.clone();
+        let weighed = self.decoder.cost(&self.placements).total;
+        let (hot, cold) = (HOT * weighed / n, COLD * weighed / n);
+        let mut temperature = hot;
+        let mut next = now.1.clone();
+        while self.goes_on() {
+            if self.n_iterations.is_multiple_of(ASK_EVERY) {
+                temperature = hot * (cold / hot.max(f64::MIN_POSITIVE)).powf(self.share_done());
+            }
+            self.n_iterations += 1;
+            next.clone_from(&now.1);
+            self.change(&mut next);
+            let score = self.score(&next);
+            let threshold = now.0 - temperature * self.random.share().max(f64::MIN_POSITIVE).ln();
+            if score <= threshold {
+                now.0 = score;
+                std::mem::swap(&mut now.1, &mut next);
+                if score < self.best.0 {
+                    self.best.clone_from(&now);
+                }
+            }
+        }
+    }
+
+    /// What is minimized: the cost, and above all the time after the horizon.
+    fn score(&mut self, decision: &Decision) -> f64 {
+        self.decoder.decode(decision, &mut self.placements);
+        let cost: Cost = self.decoder.cost(&self.placements);
+        cost.total + OVERRUN * (cost.makespan - self.decoder.problem.horizon).max(0) as f64
+    }
+
+    /// One random change: another place in the turns, another mode, or a later start for a cheaper hour.
+    fn change(&mut self, decision: &mut Decision) {
+        let random = &mut self.random;
+        let problem = self.decoder.problem;
+        let drawn = random.share();
+        if drawn < 0.2 && !self.flexible.is_empty() {
+            let (idx, n_modes) = self.flexible[random.below(self.flexible.len())];
+            let other = (decision.modes[idx] as usize + 1 + random.below(n_modes - 1)) % n_modes;
+            decision.modes[idx] = other as u32;
+        } else if drawn < 0.4 && problem.weights.energy > 0.0 && !problem.prices.is_empty() {
+            let idx = random.below(decision.not_before.len());
+            let price = random.below(problem.prices.len() + 1);
+            decision.not_before[idx] = problem.prices.get(price).map_or(0, |&(from, _)| from);
+        } else if let Some(last) = decision.turns.len().checked_sub(1) {
+            let from = random.below(last + 1);
+            let reach = if random.below(4) == 0 { last } else { 10.min(last) };
+            let to = (from + random.below(2 * reach + 1)).saturating_sub(reach).min(last);
+            if random.below(2) == 0 {
+                decision.turns.swap(from, to);
+            } else if from < to {
+                decision.turns[from..=to].rotate_left(1);
+            } else {
+                decision.turns[to..=from].rotate_right(1);
+            }
+        }
+    }
+
+    /// How much of the time or of the iterations is over, 0 to 1; whichever is further.
+    fn share_done(&self) -> f64 {
+        let by_count = self.n_iterations as f64 / self.control.max_iterations.max(1) as f64;
+        let by_time = self.control.deadline.map_or(0.0, |deadline| {
+            let total = deadline.saturating_duration_since(self.started).as_secs_f64();
+            self.started.elapsed().as_secs_f64() / total.max(1e-9)
+        });
+        by_count.max(by_time).min(1.0)
+    }
+
+    fn goes_on(&mut self) -> bool {
+        if self.n_iterations >= self.control.max_iterations {
+            self.stop.get_or_insert(Stop::Iterations);
+        } else if self.n_iterations.is_multiple_of(ASK_EVERY) {
+            let now =
+                Progress { n_iterations: self.n_iterations, best: self.best.0, bound: self.bound };
+            self.stop = self.control.stop(now);
+        }
+        self.stop.is_none()
+    }
+}
+
+/// Orders by due date, each with all its operations in a row, in their fastest modes.
+fn due_first(decoder: &Decoder<'_>) -> Decision {
+    let problem = decoder.problem;
+    let mut orders: Vec<usize> = (0..problem.orders.len()).collect();
+    orders.sort_by_key(|&order| {
+        (problem.orders[order].due.unwrap_or(i64::MAX), problem.orders[order].release)
+    });
+    let n_open = |order: usize| problem.orders[order].operations.len() - decoder.n_frozen[order];
+    let turns = orders.iter().flat_map(|&order| std::iter::repeat_n(order as u32, n_open(order)));
+    let operations = problem.orders.iter().flat_map(|order| &order.operations);
+    let fastest = operations.map(|operation| {
+        let modes = operation.modes.iter().enumerate();
+        modes.min_by_key(|(_, mode)| mode.duration).map_or(0, |(idx, _)| idx as u32)
+    });
+    Decision {
+        turns: turns.collect(),
+        modes: fastest.collect(),
+        not_before: vec![0; problem.n_operations()],
+    }
+}
+
+/// The turns and modes of a good plan for the durations alone.
+fn durations_only(decoder: &Decoder<'_>, control: &Control<'_>) -> Option<Decision> {
+    let shop = remaining_shop(decoder)?;
+    let now = Instant::now();
+    let share =
+        |deadline: Instant| now + deadline.saturating_duration_since(now) / FIRST_SHARE as u32;
+    let first = Control {
+        seed: control.seed,
+        max_iterations: (control.max_iterations / FIRST_SHARE).min(FIRST_MOVES),
+        deadline: control.deadline.map(share),
+        n_threads: 1,
+        watch: control.watch,
+    };
+    let plan = solve_shop(&shop, &first);
+    let mut decision = due_first(decoder);
+    let mut starts = Vec::new();
+    for (order, placed) in plan.jobs.iter().enumerate() {
+        for (idx, placed) in placed.iter().enumerate() {
+            let operation = decoder.n_frozen[order] + idx;
+            let modes = &decoder.problem.orders[order].operations[operation].modes;
+            let is_taken = |mode: &super::Mode| {
+                mode.machine == placed.machine && mode.duration == placed.end - placed.start
+            };
+            let mode = modes.iter().position(is_taken)?;
+            decision.modes[decoder.first[order] + operation] = mode as u32;
+            starts.push((placed.start, operation, order as u32));
+        }
+    }
+    starts.sort_unstable();
+    decision.turns = starts.into_iter().map(|(_, _, order)| order).collect();
+    Some(decision)
+}
+
+/// What is not frozen, as a shop of durations; `None` where those are too long for the kernel.
+fn remaining_shop(decoder: &Decoder<'_>) -> Option<Shop> {
+    let choice = |mode: &super::Mode| Choice { machine: mode.machine, duration: mode.duration };
+    let orders = decoder.problem.orders.iter().zip(&decoder.n_frozen);
+    let jobs: Vec<Vec<Vec<Choice>>> = orders
+        .map(|(order, &n_frozen)| {
+            let open = order.operations.iter().skip(n_frozen);
+            open.map(|operation| operation.modes.iter().map(choice).collect()).collect()
+        })
+        .collect();
+    Shop::new(&jobs).ok()
+}
+
+/// Whether nothing but durations and the makespan counts.
+fn is_plain_shop(problem: &Problem) -> bool {
+    let weights = &problem.weights;
+    let only_makespan = [weights.tardiness, weights.energy, weights.change] == [0.0; 3];
+    let is_plain = |order: &super::Order| {
+        order.release <= problem.now
+            && order.operations.iter().all(|operation| operation.skill.is_none())
+    };
+    let is_open = |machine: &super::Machine| machine.closed.is_empty() && machine.setups.is_empty();
+    only_makespan
+        && problem.frozen.is_empty()
+        && problem.orders.iter().all(is_plain)
+        && problem.machines.iter().all(is_open)
+}
+
+fn shop_plan(decoder: &Decoder<'_>, plan: &ShopPlan) -> Plan {
+    let problem = decoder.problem;
+    let mut placements = Vec::new();
+    for (order, placed) in plan.jobs.iter().enumerate() {
+        for (operation, placed) in placed.iter().enumerate() {
+            let (start, end) = (placed.start + problem.now, placed.end + problem.now);
+            let machine = placed.machine;
+            placements.push(Placement {
+                order,
+                operation,
+                machine,
+                worker: None,
+                start,
+                setup: 0,
+                end,
+            });
+        }
+    }
+    let bound = problem.weights.makespan
+        * (plan.bound + if placements.is_empty() { 0 } else { problem.now }) as f64;
+    let cost = decoder.cost(&placements);
+    Plan { placements, cost, bound, n_iterations: plan.n_iterations, stop: plan.stop }
+}
+
+/// A lower bound of the cost without calendars and set-ups: every order by itself, the busiest machine, and all
+/// energy at the lowest price.
+fn bound(problem: &Problem) -> f64 {
+    let mut loads = vec![0; problem.machines.len()];
+    let (mut longest, mut late, mut energy) = (0, 0.0, 0.0);
+    let cheapest = problem.prices.iter().map(|&(_, price)| price).fold(f64::INFINITY, f64::min);
+    let cheapest = if problem.prices.is_empty() { 0.0 } else { cheapest };
+    for (idx, order) in problem.orders.iter().enumerate() {
+        let mut end = order.release.max(problem.now);
+        let frozen = problem.frozen.iter().filter(|placement| placement.order == idx);
+        let n_frozen = frozen.clone().count();
+        end = frozen.map(|placement| placement.end).fold(end, i64::max);
+        for operation in order.operations.iter().skip(n_frozen) {
+            let shortest = operation.modes.iter().map(|mode| mode.duration).min().unwrap_or(0);
+            end += shortest;
+            if let [only] = operation.modes.as_slice() {
+                loads[only.machine] += only.duration;
+            }
+            let price = problem.hours_per_unit * cheapest;
+            let costs =
+                operation.modes.iter().map(|mode| price * mode.power_kw * mode.duration as f64);
+            energy += costs.fold(f64::INFINITY, f64::min);
+        }
+        if !order.operations.is_empty() {
+            longest = longest.max(end);
+            late += order.weight * (end - order.due.unwrap_or(end)).max(0) as f64;
+        }
+    }
+    let busiest = loads
+        .into_iter()
+        .filter(|&load| load > 0)
+        .map(|load| load + problem.now)
+        .max()
+        .unwrap_or(0);
+    let weights = &problem.weights;
+    // Set-ups draw power too, and at a negative price they would lower the bill by an amount not known here.
+    let energy = if cheapest < 0.0 { f64::NEG_INFINITY } else { energy };
+    let energy = if weights.energy > 0.0 { weights.energy * energy } else { 0.0 };
+    weights.makespan * longest.max(busiest) as f64 + weights.tardiness * late + energy
+}
