@@ -5,11 +5,9 @@
 //!                                                          └──► alarm (ISA-18.2)
 //! ```
 //!
-//! Start reading at [`stream`]; [`trees`] holds gradient boosting for tables, [`rul`] remaining life. Times and
-//! seeds are arguments, NaN is a missing value. This crate never opens a file, a socket or a clock, knows no
-//! tenants, users or tables, and has no `async fn`.
-//! Start reading at [`stream`]; [`trees`] holds gradient boosting for tables, [`rul`] remaining life, [`quality`] charts and capability. Times and seeds are arguments, NaN is a missing value. This crate never opens
-//! a file, a socket or a clock, knows no tenants, users or tables, and has no `async fn`.
+//! Start reading at [`stream`]; [`trees`] holds gradient boosting for tables, [`rul`] remaining life, [`quality`]
+//! charts and capability. Times and seeds are arguments, NaN is a missing value. This crate never opens a file, a
+//! socket or a clock, knows no tenants, users or tables, and has no `async fn`.
 
 pub mod alarm;
 pub mod clean;

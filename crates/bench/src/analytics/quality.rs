@@ -5,7 +5,7 @@ use analytics::quality::{Chart, Cusum, Ewma, RuleChart, Rules, average_run_lengt
 use analytics::trees::{Params, grouped_folds};
 
 use super::ai4i::{self, Parts};
-use crate::{CpuClock, Options, Table, data};
+use crate::{Bench, CpuClock, Options, Table, data};
 
 /// Runs per figure.
 const N_RUNS: usize = 40_000;
@@ -15,7 +15,10 @@ const EQUAL: Costs = Costs { miss: 1.0, false_alarm: 1.0 };
 /// A missed failure costs ten times a false alarm.
 const DEAR: Costs = Costs { miss: 10.0, false_alarm: 1.0 };
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+pub(crate) const BENCH: Bench =
+    Bench { name: "quality", about: "control charts' run lengths, failures of AI4I", run };
+
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let parts = ai4i::read(&options.data)?;
     Ok(vec![run_lengths(options.seed), failures(&parts, options.seed)?])
 }

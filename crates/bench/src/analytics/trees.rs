@@ -10,7 +10,7 @@ use analytics::trees::{Data, Forest, Objective, Params, train};
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::{CpuClock, Options, Table, data, peer};
+use crate::{Bench, CpuClock, Options, Table, data, peer};
 use tasks::Task;
 
 /// Threads of the second timing.
@@ -18,7 +18,10 @@ const N_THREADS: usize = 4;
 /// Rows of the single-row timing and of the comparison with onnxruntime.
 const N_SINGLE: usize = 2000;
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+pub(crate) const BENCH: Bench =
+    Bench { name: "trees", about: "gradient boosting beside LightGBM, ONNX in onnxruntime", run };
+
+fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let tasks = tasks::all(&options.data, options.seed)?;
     let folder = std::env::temp_dir().join(format!("fettler-trees-{}", std::process::id()));
     fs::create_dir_all(&folder).context("cannot make a folder for the peer")?;

@@ -9,7 +9,6 @@ const ORDER: [&str; 13] = [
     "signal",
     "analytics",
     "optimize",
-    "bench",
     "wal",
     "connect",
     "metastore",
@@ -17,6 +16,7 @@ const ORDER: [&str; 13] = [
     "ingest",
     "jobs",
     "plant",
+    "bench",
     "server",
     "fettler",
 ];
