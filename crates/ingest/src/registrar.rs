@@ -112,7 +112,7 @@ impl Registrar {
             match &wanted {
                 Wanted::State { signal, text, .. } => {
                     let code = self.add_state(*signal, text).await;
-                    if let (Wanted::State { answer, .. }, Some(code)) = (wanted, known(code)) {
+                    if let (Wanted::State { answer, .. }, Some(code)) = (wanted, known(&code)) {
                         let _ = answer.send(code);
                     }
                 }
@@ -210,9 +210,9 @@ impl Registrar {
 }
 
 /// What to answer; nothing when the metastore could not be used, so that the sender tries again.
-fn known(code: Result<Option<f64>, metastore::Error>) -> Option<Option<f64>> {
+fn known(code: &Result<Option<f64>, metastore::Error>) -> Option<Option<f64>> {
     match code {
-        Ok(code) => Some(code),
+        Ok(code) => Some(*code),
         Err(metastore::Error::Database(_)) => None,
         Err(_) => Some(None),
     }
