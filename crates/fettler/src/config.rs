@@ -100,6 +100,8 @@ pub(crate) struct Detection {
     pub(crate) learn_rows: usize,
     /// Whether detectors go on learning after that.
     pub(crate) refit: bool,
+    /// At this hour (UTC) every model is fitted again to all good rows remembered.
+    pub(crate) refine_hour_utc: u8,
 }
 
 /// How alarms behave.
@@ -173,7 +175,7 @@ impl Default for Sql {
 
 impl Default for Detection {
     fn default() -> Detection {
-        Detection { days_per_false_alarm: 30.0, learn_rows: 600, refit: true }
+        Detection { days_per_false_alarm: 30.0, learn_rows: 600, refit: true, refine_hour_utc: 2 }
     }
 }
 
@@ -216,6 +218,12 @@ impl Config {
             bail!(
                 "detection.days_per_false_alarm must be above 0, it is {}",
                 self.detection.days_per_false_alarm
+            );
+        }
+        if self.detection.refine_hour_utc > 23 {
+            bail!(
+                "detection.refine_hour_utc must be 0 to 23, it is {}",
+                self.detection.refine_hour_utc
             );
         }
         if self.buffer.max_rows < self.buffer.flush_rows {

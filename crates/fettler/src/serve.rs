@@ -313,5 +313,6 @@ fn schedule(config: &Config) -> jobs::Schedule {
         flush_after: Duration::from_secs(config.buffer.flush_after_s),
         compact_every: Duration::from_secs(config.lake.compact_every_s.max(1)),
         keep_days: config.lake.keep_days,
+        refine_hour_utc: config.detection.refine_hour_utc,
     }
 }

@@ -327,6 +327,17 @@ impl Detection {
         true
     }
 
+    /// Fits the models of one machine to all the good rows it remembers; how many changed.
+    pub(crate) fn refine(&mut self, asset: AssetId) -> usize {
+        let Some(&idx) = self.by_asset.get(&asset) else { return 0 };
+        let detector = &mut self.detectors[idx];
+        // What goes on during an episode is not refined away.
+        if detector.judgement.is_some_and(|judgement| judgement.alarm) {
+            return 0;
+        }
+        detector.monitor.refine()
+    }
+
     /// Every detector as text, to be kept across restarts.
     pub(crate) fn save(&self) -> Vec<(AssetId, String)> {
         let save = |detector: &Detector| {

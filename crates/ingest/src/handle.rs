@@ -73,6 +73,10 @@ pub(crate) enum Command {
         asset: AssetId,
         answer: oneshot::Sender<bool>,
     },
+    Refine {
+        asset: AssetId,
+        answer: oneshot::Sender<usize>,
+    },
     TruncateLog(u64),
     SaveDetectors {
         answer: oneshot::Sender<Vec<(AssetId, String)>>,
@@ -299,6 +303,9 @@ impl Thread {
                 Command::SetDetection { asset, settings, answer } => {
                     let _ = answer.send(self.ingest.set_detection(asset, settings));
                 }
+                Command::Refine { asset, answer } => {
+                    let _ = answer.send(self.ingest.refine(asset));
+                }
                 Command::Relearn { asset, answer } => {
                     let _ = answer.send(self.ingest.relearn(asset));
                 }
@@ -478,6 +485,13 @@ impl Handle {
     /// Lets a machine's detector forget what it has learned. False when it has none.
     pub async fn relearn(&self, asset: AssetId) -> bool {
         self.ask(|answer| Command::Relearn { asset, answer }).await.unwrap_or(false)
+    }
+
+    /// Fits a machine's models to all the good rows that its detector remembers, and gives how many changed.
+    ///
+    /// Samples wait meanwhile, some milliseconds per machine; 0 when it has no detector or nothing new was seen.
+    pub async fn refine(&self, asset: AssetId) -> usize {
+        self.ask(|answer| Command::Refine { asset, answer }).await.unwrap_or(0)
     }
 
     /// The log, and why writes are refused, if they are.

@@ -391,6 +391,10 @@ impl Ingest {
         self.detection.relearn(asset)
     }
 
+    pub(crate) fn refine(&mut self, asset: AssetId) -> usize {
+        self.detection.refine(asset)
+    }
+
     pub(crate) fn save_detectors(&self) -> Vec<(AssetId, String)> {
         self.detection.save()
     }

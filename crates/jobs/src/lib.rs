@@ -5,10 +5,11 @@
 
 mod compact;
 mod flush;
+mod refine;
 mod retain;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ingest::Handle;
 use lake::Lake;
@@ -17,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often flushing is considered.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Seconds of a day.
+const DAY_S: u64 = 24 * 3600;
 /// How often old days and unused files are looked for.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
@@ -31,6 +34,8 @@ pub struct Schedule {
     pub compact_every: Duration,
     /// Delete rows older than this many days; 0 keeps everything.
     pub keep_days: u32,
+    /// Fit the detectors again every day at this hour (UTC).
+    pub refine_hour_utc: u8,
 }
 
 /// What jobs work on.
@@ -51,12 +56,34 @@ pub async fn run(house: House, schedule: Schedule, stop: CancellationToken) {
     let flushing = every(LOOK_EVERY, &stop, || flush::when_due(&house, schedule));
     let compacting = every(schedule.compact_every, &stop, || compact::once(&house));
     let retaining = every(RETAIN_EVERY, &stop, || retain::once(&house, schedule.keep_days));
-    tokio::join!(flushing, compacting, retaining);
+    let refining = daily(schedule.refine_hour_utc, &stop, || refine::once(&house));
+    tokio::join!(flushing, compacting, retaining, refining);
 }
 
 /// Flushes what is left, for a clean end.
 pub async fn flush_all(house: &House) {
     flush::once(house).await;
+}
+
+async fn daily<F: Future<Output = ()>>(
+    hour_utc: u8,
+    stop: &CancellationToken,
+    mut job: impl FnMut() -> F,
+) {
+    loop {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(until_hour(hour_utc, since_1970)) => job().await,
+        }
+    }
+}
+
+/// How long it is until the next time that the clock shows this full hour.
+fn until_hour(hour_utc: u8, since_1970: Duration) -> Duration {
+    let now_s = since_1970.as_secs() % DAY_S;
+    let hour_s = u64::from(hour_utc) * 3600;
+    Duration::from_secs((hour_s + DAY_S - now_s - 1) % DAY_S + 1)
 }
 
 async fn every<F: Future<Output = ()>>(
@@ -69,5 +96,26 @@ async fn every<F: Future<Output = ()>>(
             () = stop.cancelled() => return,
             () = tokio::time::sleep(period) => job().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(hour_utc: u8, now_s: u64, expected_s: u64) {
+        let days = Duration::from_secs(20_000 * DAY_S);
+        let wait = until_hour(hour_utc, days + Duration::from_secs(now_s));
+        assert_eq!(wait, Duration::from_secs(expected_s), "{hour_utc} h at {now_s} s");
+    }
+
+    #[test]
+    fn a_daily_job_waits_for_its_hour() {
+        check(2, 0, 7200);
+        check(2, 7199, 1);
+        // It has just run; the next time is tomorrow.
+        check(2, 7200, DAY_S);
+        check(0, 1, DAY_S - 1);
+        check(23, DAY_S - 1, DAY_S - 3599);
     }
 }

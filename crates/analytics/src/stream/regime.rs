@@ -25,6 +25,9 @@ pub(super) struct Regime {
     numbers: Vec<u64>,
     pub(super) n_seen: u64,
     next_fit: u64,
+    /// Rows seen when a model was last tried.
+    #[serde(default)]
+    refined_at: u64,
     random: Random,
     pub(super) fitted: Option<Fitted>,
     /// The model with which the regime was settled; later ones must not stray far from it.
@@ -46,6 +49,7 @@ impl Regime {
             numbers: Vec::new(),
             n_seen: 0,
             next_fit: settings.learn_rows.max(MIN_ROWS) as u64,
+            refined_at: 0,
             random: Random::new(settings.seed ^ u64::from(code)),
             fitted: None,
             anchor: None,
@@ -75,12 +79,19 @@ impl Regime {
         }
     }
 
-    fn fit(&mut self, d: usize, settings: &Settings, level: &mut [f64]) {
+    /// Fits the model again to what is remembered by now; whether there was something new and it was trusted.
+    pub(super) fn refine(&mut self, d: usize, settings: &Settings, level: &mut [f64]) -> bool {
+        let is_due = settings.refit && self.fitted.is_some() && self.n_seen > self.refined_at;
+        is_due && self.fit(d, settings, level)
+    }
+
+    fn fit(&mut self, d: usize, settings: &Settings, level: &mut [f64]) -> bool {
         let rows = self.in_order(d);
-        let Some(model) = Model::fit(&rows, d, settings.rows_per_false_alarm) else { return };
+        self.refined_at = self.n_seen;
+        let Some(model) = Model::fit(&rows, d, settings.rows_per_false_alarm) else { return false };
         if self.anchor.as_ref().is_some_and(|anchor| anchor.distance_to(&model) > MAX_CREEP) {
             // Normal has crept away from what it was: a slow fault is being learned.
-            return;
+            return false;
         }
         if self.anchor.is_none() && settings.refit && self.is_settled(settings) {
             self.anchor = Some(model.clone());
@@ -98,6 +109,7 @@ impl Regime {
                 *none = Some(Fitted { model, trend });
             }
         }
+        true
     }
 
     /// Reservoir sampling (Vitter (1985), algorithm R): every row seen is kept with the same probability.

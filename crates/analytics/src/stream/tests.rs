@@ -50,6 +50,22 @@ fn normal_operation_keeps_the_budget_and_a_broken_relation_is_found() {
 }
 
 #[test]
+fn a_quiet_hour_refines_what_was_seen_since_the_last_fit_and_nothing_else() {
+    let mut noise = Noise::new(7);
+    let mut monitor = AssetMonitor::new(D, settings(1e6));
+    assert_eq!(monitor.refine(), 0, "nothing is learned yet");
+    run(&mut monitor, &mut noise, 900, |_, _| ());
+    let before = monitor.clone();
+    assert_eq!(monitor.refine(), 1);
+    assert_ne!(monitor, before, "400 more rows say more about normal");
+    assert_eq!(monitor.refine(), 0, "nothing new since");
+    let frozen = Settings { refit: false, ..settings(1e6) };
+    let mut monitor = AssetMonitor::new(D, frozen);
+    run(&mut monitor, &mut noise, 900, |_, _| ());
+    assert_eq!(monitor.refine(), 0, "a frozen model stays");
+}
+
+#[test]
 fn a_single_odd_row_is_no_episode() {
     let mut noise = Noise::new(3);
     let mut monitor = AssetMonitor::new(D, settings(1e6));
