@@ -1,6 +1,7 @@
 //! The benchmarks of `optimize`.
 
 mod bottleneck;
+mod energy;
 mod oee;
 mod process;
 mod route;
@@ -19,6 +20,7 @@ pub const ALL: &[Bench] = &[
     route::CAPACITY,
     route::THOUSAND,
     route::SOLOMON,
+    energy::BENCH,
     stock::BENCH,
     process::BENCH,
 ];

@@ -9,6 +9,7 @@
 
 pub mod bottleneck;
 mod control;
+pub mod energy;
 pub mod oee;
 pub mod process;
 mod random;

@@ -1,0 +1,148 @@
+//! Expected energy from the time of the week and temperature, for hourly and quarter-hourly meters.
+
+use super::{Error, Quality};
+
+/// Knots at which the effect of temperature may bend, as shares of the readings.
+const KNOTS: [f64; 4] = [0.1, 0.35, 0.65, 0.9];
+/// Weight that holds the temperature slopes against noise, in rows.
+const RIDGE: f64 = 1.0;
+
+/// A fitted model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Week {
+    /// Level of each slot of the week at the mean temperature effect; NaN for a slot never seen.
+    slots: Vec<f64>,
+    knots: Vec<f64>,
+    slopes: Vec<f64>,
+    /// Fit on the data of the baseline time.
+    pub quality: Quality,
+}
+
+/// Fits energy = level of the slot + a bent line of temperature.
+///
+/// `slots`: slot of the week of each row, from 0 (168 of them for hours, 672 for quarters, or any other calendar).
+/// `temperatures`: one per row, or empty for none. Rows with a NaN are left out. Cost: O(rows).
+/// Source: Mathieu, Price, Kiliccote, Piette (2011), "time of week and temperature".
+///
+/// # Errors
+/// If columns differ in length, or fewer than 20 rows are usable.
+pub fn fit(energy: &[f64], slots: &[usize], temperatures: &[f64]) -> Result<Week, Error> {
+    let expected = energy.len();
+    if slots.len() != expected {
+        return Err(Error::Length { what: "slots", n: slots.len(), expected });
+    }
+    if !temperatures.is_empty() && temperatures.len() != expected {
+        return Err(Error::Length { what: "temperatures", n: temperatures.len(), expected });
+    }
+    let temperature = |row: usize| temperatures.get(row).copied();
+    let is_usable =
+        |row: &usize| energy[*row].is_finite() && temperature(*row).is_none_or(f64::is_finite);
+    let rows: Vec<usize> = (0..expected).filter(is_usable).collect();
+    if rows.len() < 20 {
+        return Err(Error::TooFew { what: "a model of the week", n: rows.len(), needed: 20 });
+    }
+    let mut model = Week {
+        slots: Vec::new(),
+        knots: Vec::new(),
+        slopes: Vec::new(),
+        quality: Quality::of(&[], &[], 0),
+    };
+    model.knots = knots(rows.iter().filter_map(|row| temperature(*row)).collect());
+    let features: Vec<Vec<f64>> =
+        rows.iter().map(|row| model.features(temperature(*row))).collect();
+    let own_slots: Vec<usize> = rows.iter().map(|row| slots[*row]).collect();
+    let own_energy: Vec<f64> = rows.iter().map(|row| energy[*row]).collect();
+    model.slopes = slopes(&own_energy, &own_slots, &features);
+    let effect =
+        |features: &[f64]| features.iter().zip(&model.slopes).map(|(f, s)| f * s).sum::<f64>();
+    let levels: Vec<f64> = own_energy.iter().zip(&features).map(|(e, f)| e - effect(f)).collect();
+    model.slots = slot_means(&levels, &own_slots);
+    let fitted: Vec<f64> =
+        rows.iter().map(|row| model.expected(slots[*row], temperature(*row))).collect();
+    let n_slots = model.slots.iter().filter(|level| !level.is_nan()).count();
+    model.quality = Quality::of(&own_energy, &fitted, n_slots + model.slopes.len());
+    Ok(model)
+}
+
+impl Week {
+    /// Expected energy of a row; NaN for a slot never seen, or where the temperature is needed and missing.
+    pub fn expected(&self, slot: usize, temperature: Option<f64>) -> f64 {
+        let level = self.slots.get(slot).copied().unwrap_or(f64::NAN);
+        if self.slopes.is_empty() {
+            return level;
+        }
+        let features = self.features(Some(temperature.unwrap_or(f64::NAN)));
+        level + features.iter().zip(&self.slopes).map(|(f, s)| f * s).sum::<f64>()
+    }
+
+    /// The temperature, and how far it is above each knot.
+    fn features(&self, temperature: Option<f64>) -> Vec<f64> {
+        let Some(t) = temperature else { return Vec::new() };
+        let above = self.knots.iter().map(|knot| if t.is_nan() { t } else { (t - knot).max(0.0) });
+        std::iter::once(t).chain(above).collect()
+    }
+}
+
+fn knots(mut temperatures: Vec<f64>) -> Vec<f64> {
+    temperatures.sort_by(f64::total_cmp);
+    let Some(last) = temperatures.len().checked_sub(1) else {
+        return Vec::new();
+    };
+    KNOTS.iter().map(|share| temperatures[(last as f64 * share) as usize]).collect()
+}
+
+/// Mean per slot; NaN where there is none.
+fn slot_means(values: &[f64], slots: &[usize]) -> Vec<f64> {
+    let n_slots = slots.iter().max().map_or(0, |most| most + 1);
+    let (mut sums, mut counts) = (vec![0.0; n_slots], vec![0.0; n_slots]);
+    for (value, slot) in values.iter().zip(slots) {
+        sums[*slot] += value;
+        counts[*slot] += 1.0;
+    }
+    sums.iter().zip(&counts).map(|(sum, count)| sum / count).collect()
+}
+
+/// Ridge regression of what is left of energy after its slot's mean on what is left of each feature.
+fn slopes(energy: &[f64], slots: &[usize], features: &[Vec<f64>]) -> Vec<f64> {
+    let n_features = features.first().map_or(0, Vec::len);
+    let within = |values: &[f64]| -> Vec<f64> {
+        let means = slot_means(values, slots);
+        values.iter().zip(slots).map(|(value, slot)| value - means[*slot]).collect()
+    };
+    let y = within(energy);
+    let column = |idx: usize| within(&features.iter().map(|row| row[idx]).collect::<Vec<_>>());
+    let columns: Vec<Vec<f64>> = (0..n_features).map(column).collect();
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let scale = columns.iter().map(|c| dot(c, c)).fold(0.0, f64::max) / energy.len() as f64;
+    let mut system: Vec<Vec<f64>> = (0..n_features)
+        .map(|i| {
+            let own =
+                |j: usize| dot(&columns[i], &columns[j]) + if i == j { RIDGE * scale } else { 0.0 };
+            (0..n_features).map(own).chain([dot(&columns[i], &y)]).collect()
+        })
+        .collect();
+    eliminate(&mut system)
+}
+
+/// Gauss elimination with pivots; a row without a pivot gets 0.
+fn eliminate(system: &mut [Vec<f64>]) -> Vec<f64> {
+    let n = system.len();
+    for column in 0..n {
+        let pivot = (column..n)
+            .max_by(|a, b| system[*a][column].abs().total_cmp(&system[*b][column].abs()));
+        let Some(pivot) = pivot.filter(|row| system[*row][column].abs() > 1e-300) else { continue };
+        system.swap(column, pivot);
+        let top = system[column].clone();
+        for row in system.iter_mut().skip(column + 1) {
+            let factor = row[column] / top[column];
+            row.iter_mut().zip(&top).for_each(|(own, top)| *own -= factor * top);
+        }
+    }
+    let mut x = vec![0.0; n];
+    for row in (0..n).rev() {
+        let known: f64 = (row + 1..n).map(|column| system[row][column] * x[column]).sum();
+        let pivot = system[row][row];
+        x[row] = if pivot.abs() > 1e-300 { (system[row][n] - known) / pivot } else { 0.0 };
+    }
+    x
+}
