@@ -6,6 +6,7 @@ mod oee;
 mod process;
 mod route;
 mod schedule;
+mod setpoint;
 mod stock;
 
 use crate::Bench;
@@ -22,5 +23,6 @@ pub const ALL: &[Bench] = &[
     route::SOLOMON,
     energy::BENCH,
     stock::BENCH,
+    setpoint::BENCH,
     process::BENCH,
 ];

@@ -16,6 +16,7 @@ mod random;
 mod recommendation;
 pub mod route;
 pub mod schedule;
+pub mod setpoint;
 pub mod stock;
 
 pub use control::{Control, Progress, Stop};

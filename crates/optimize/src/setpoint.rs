@@ -1,0 +1,120 @@
+//! Which set-points to try next, which to run, and how far a batch is from the best ones.
+//!
+//! ```text
+//! Study: ask ──► set-points to try ──► plant ──► tell        few experiments, limits on what comes out
+//! History: rows of the historian ──► propose                 no experiment, never beyond what was seen
+//! Golden: the best batches ──► band ──► deviation            a running batch against them
+//! ```
+//!
+//! Study and history put a Gaussian process over objective and limited outcomes. Engineering limits and the largest
+//! step hold always; a safe study also keeps away from every limit by three standard deviations or more. The process is our own
+//! 200 lines: the crate that does this in Rust brings a command line, a signal handler and 270 crates.
+
+mod acquisition;
+mod gaussian;
+mod golden;
+mod history;
+mod search;
+mod study;
+
+pub use golden::{Batch, Deviation, Golden};
+pub use history::{History, Proposal};
+pub use study::{Mode, Study, Trial};
+
+/// A set-point that may be moved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Knob {
+    /// Its name in the plant.
+    pub name: String,
+    /// Lowest value by engineering.
+    pub low: f64,
+    /// Highest value by engineering.
+    pub high: f64,
+    /// Largest change from one trial to the next; `None` for any.
+    pub max_step: Option<f64>,
+}
+
+impl Knob {
+    /// A knob that may jump.
+    pub fn new(name: &str, low: f64, high: f64) -> Self {
+        Self { name: name.to_owned(), low, high, max_step: None }
+    }
+
+    fn scaled(&self, value: f64) -> f64 {
+        (value - self.low) / (self.high - self.low)
+    }
+
+    fn value(&self, scaled: f64) -> f64 {
+        (self.low + scaled * (self.high - self.low)).clamp(self.low, self.high)
+    }
+}
+
+/// An outcome that must not be above a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limit {
+    /// Its name in the plant.
+    pub name: String,
+    /// Largest value allowed.
+    pub most: f64,
+}
+
+/// Inputs that cannot be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// There is nothing to move.
+    #[error("no set-point may be moved; name at least one with its limits")]
+    NoKnob,
+    /// A range is empty or not finite.
+    #[error("{name} has the range {low} to {high}; give finite limits, the lower first")]
+    Range {
+        /// Name of the set-point.
+        name: String,
+        /// Lower end.
+        low: f64,
+        /// Upper end.
+        high: f64,
+    },
+    /// A row has not as many values as needed, or one that is not finite.
+    #[error("{what} needs {expected} finite values; complete the row or leave it out")]
+    Row {
+        /// "settings", "outcomes", "signals".
+        what: &'static str,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// A safe study must begin at a point that is known to be safe.
+    #[error(
+        "a safe study needs a first trial within all limits; tell the point at which the plant runs now"
+    )]
+    NoSafePoint,
+    /// Too few rows.
+    #[error("{n} rows are too few for {what}; give at least {needed}")]
+    TooFew {
+        /// What was to be made.
+        what: &'static str,
+        /// Rows given.
+        n: usize,
+        /// Rows needed.
+        needed: usize,
+    },
+}
+
+fn check_knobs(knobs: &[Knob]) -> Result<(), Error> {
+    if knobs.is_empty() {
+        return Err(Error::NoKnob);
+    }
+    match knobs.iter().find(|knob| !(knob.low < knob.high && (knob.high - knob.low).is_finite())) {
+        Some(knob) => Err(Error::Range { name: knob.name.clone(), low: knob.low, high: knob.high }),
+        None => Ok(()),
+    }
+}
+
+fn check_row(what: &'static str, row: &[f64], expected: usize) -> Result<(), Error> {
+    if row.len() == expected && row.iter().all(|value| value.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::Row { what, expected })
+}
+
+#[cfg(test)]
+mod tests;
