@@ -30,18 +30,24 @@ enum Name {
         /// Rows of ten fields to send.
         #[arg(long, default_value_t = 1_000_000)]
         rows: usize,
+        /// How often; the median is shown.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
     },
     /// MQTT QoS 1: messages per second and PUBACK times, beside mosquitto where it is installed.
     Mqtt {
-        /// Connections.
-        #[arg(long, default_value_t = 50)]
-        connections: usize,
+        /// Ask only for this many connections; without, 50 and 1 as fast as it goes, and 50 at 10,000/s.
+        #[arg(long)]
+        connections: Option<u32>,
         /// Messages in all.
         #[arg(long, default_value_t = 500_000)]
-        messages: usize,
-        /// Messages per second in all; 0 is as fast as it goes.
-        #[arg(long, default_value_t = 0)]
-        rate: u32,
+        messages: u64,
+        /// Messages per second in all; without, as fast as it goes.
+        #[arg(long)]
+        rate: Option<f64>,
+        /// How often; the median is shown.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
     },
     /// SKAB through broker, cleaning and detectors; judged by the alarms that were recorded.
     Skab {
@@ -86,9 +92,9 @@ struct Algorithms {
 
 pub(crate) async fn command(args: Args) -> anyhow::Result<()> {
     match args.name {
-        Some(Name::LineProtocol { rows }) => line_protocol::run(rows).await,
-        Some(Name::Mqtt { connections, messages, rate }) => {
-            mqtt::run(connections, messages, rate).await
+        Some(Name::LineProtocol { rows, rounds }) => line_protocol::run(rows, rounds).await,
+        Some(Name::Mqtt { connections, messages, rate, rounds }) => {
+            mqtt::run(connections, messages, rate, rounds).await
         }
         Some(Name::Skab { data, days_per_false_alarm }) => {
             skab::run(data, days_per_false_alarm).await

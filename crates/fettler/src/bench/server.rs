@@ -114,6 +114,16 @@ impl Drop for Server {
     }
 }
 
+/// Values that a Fettler has stored since its start, by its own books.
+pub(crate) async fn stored_values(web: SocketAddr) -> anyhow::Result<u64> {
+    let metrics = reqwest::get(format!("http://{web}/metrics")).await?.text().await?;
+    let stored = metrics
+        .lines()
+        .filter(|line| line.starts_with("fettler_rows_stored_total"))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    Ok(stored.sum::<f64>() as u64)
+}
+
 fn find(program: &str) -> Option<std::path::PathBuf> {
     ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"]
         .iter()
