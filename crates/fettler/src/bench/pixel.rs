@@ -57,6 +57,7 @@ async fn prepare(program: &Program) -> anyhow::Result<String> {
         asset: "{site}/{line}/{machine}".to_owned(),
         signal: "{signal}".to_owned(),
         asset_types: Vec::new(),
+        payload: None,
     };
     metastore.create_mapping_rule(TenantId::FIRST, &rule).await?;
     metastore.close().await;
