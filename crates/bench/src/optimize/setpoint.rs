@@ -177,8 +177,8 @@ mod tests {
         let (profit, _, _) = reactor(4.7874, 89.704);
         assert!((profit - 190.980).abs() < 0.01, "{profit}");
         let (profit, a, g) = reactor(4.9747, 84.322);
-        assert!(
-            (profit - 178.529).abs() < 0.02 && (a - 0.12).abs() < 1e-4 && (g - 0.08).abs() < 1e-4
-        );
+        // Only the limit of X_G binds.
+        assert!((profit - 178.529).abs() < 0.02 && a < 0.12, "{profit} {a}");
+        assert!((g - 0.08).abs() < 1e-4, "{g}");
     }
 }
