@@ -7,12 +7,14 @@
 //! causal filter in Pearson et al. (2016), "Generalized Hampel filters", eq. 2.
 
 mod fill;
+mod redundant;
 mod regime;
 mod resample;
 
 use serde::{Deserialize, Serialize};
 
 pub use fill::{Fill, fill};
+pub use redundant::{Direction, Redundant};
 pub use regime::Regimes;
 pub use resample::{Aggregate, align};
 
