@@ -26,8 +26,12 @@ fn csv(n_rows: usize) -> String {
 }
 
 fn fettler(house: &House) -> Command {
+    fettler_to(house, &house.mqtt)
+}
+
+fn fettler_to(house: &House, broker: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fettler"));
-    command.args(["--log", "warn", "--mqtt-listen", &house.mqtt]);
+    command.args(["--log", "warn", "--mqtt-listen", broker]);
     command.env("FETTLER_URL", format!("http://{}", house.web)).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -200,8 +204,8 @@ async fn a_recording_is_replayed_over_mqtt() {
     let now = "SELECT count(*) FROM samples s JOIN signals g ON g.id = s.signal WHERE g.path LIKE '%m1/x' AND s.time > now() - INTERVAL '1 hour'";
     assert_eq!(house.sql(now).await, "[[3]]", "moved to the present");
 
-    let mut lost = fettler(&house);
-    lost.args(["--mqtt-listen", "127.0.0.1:1"]).arg("replay").arg(&file);
+    let mut lost = fettler_to(&house, "127.0.0.1:1");
+    lost.arg("replay").arg(&file);
     let (output, _) = run(&mut lost).await;
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && error.contains("127.0.0.1:1"), "{error}");
