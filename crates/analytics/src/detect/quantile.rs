@@ -200,5 +200,7 @@ fn between(left: (f64, f64), right: (f64, f64), at: f64) -> f64 {
     if right.0 <= left.0 {
         return right.1;
     }
-    left.1 + (right.1 - left.1) * ((at - left.0) / (right.0 - left.0))
+    let value = left.1 + (right.1 - left.1) * ((at - left.0) / (right.0 - left.0));
+    // Rounding must not carry it past its neighbors, or quantiles would not be in order.
+    value.max(left.1).min(right.1)
 }

@@ -73,7 +73,8 @@ proptest! {
         let mut digest = TDigest::new(100.0);
         values.iter().for_each(|value| digest.push(*value));
         let quantiles: Vec<f64> = (0..=20).map(|n| digest.value(f64::from(n) / 20.0)).collect();
-        prop_assert!(quantiles.windows(2).all(|pair| pair[0] <= pair[1]));
+        // Means of nearly equal values may differ in their last digit.
+        prop_assert!(quantiles.windows(2).all(|pair| pair[0] <= pair[1] + 1e-9), "{quantiles:?}");
         prop_assert_eq!(quantiles[0], values.iter().copied().fold(f64::MAX, f64::min));
         prop_assert_eq!(digest.count(), values.len() as f64);
     }
