@@ -21,3 +21,9 @@ fn what_was_acknowledged_survives_kill_9() {
         "{told}"
     );
 }
+
+/// Says so and checks nothing where no small disk can be mounted.
+#[test]
+fn a_full_disk_refuses_writes_and_shows_no_ghosts() {
+    bench(&["full"]);
+}

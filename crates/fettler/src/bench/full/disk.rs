@@ -62,6 +62,13 @@ impl Disk {
         }
     }
 
+    /// Gives some of it back.
+    pub(super) fn leave(&self, n_bytes: u64) -> anyhow::Result<()> {
+        let ballast = OpenOptions::new().write(true).open(&self.ballast)?;
+        let len = ballast.metadata()?.len();
+        ballast.set_len(len.saturating_sub(n_bytes)).context("cannot shorten the ballast")
+    }
+
     /// Gives it all back.
     pub(super) fn relieve(&self) -> anyhow::Result<()> {
         File::create(&self.ballast).map(drop).context("cannot empty the ballast")
