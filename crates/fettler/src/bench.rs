@@ -1,6 +1,7 @@
 //! `fettler bench`: measurements, each with its peer beside it where there is one.
 
 mod crash;
+mod demo;
 mod device;
 mod full;
 mod idle;
@@ -60,6 +61,8 @@ enum Name {
     },
     /// kill -9 under load, and the log torn at every byte of its end: what was acknowledged is there, once.
     Crash(crash::Args),
+    /// The demo as it is first seen: history in time, false alarms in it, the fault's alarm.
+    Demo(demo::Args),
     /// A full disk: writes are refused with a reason, nothing refused is seen, and it ends by itself.
     Full,
     /// Memory of an idle Fettler, and the time to ready on an empty directory.
@@ -100,6 +103,7 @@ pub(crate) async fn command(args: Args) -> anyhow::Result<()> {
             skab::run(data, days_per_false_alarm).await
         }
         Some(Name::Crash(args)) => crash::run(args).await,
+        Some(Name::Demo(args)) => demo::run(args).await,
         Some(Name::Full) => full::run().await,
         Some(Name::Idle(args)) => idle::run(args).await,
         Some(Name::Pixel(args)) => pixel::run(args).await,
@@ -107,7 +111,7 @@ pub(crate) async fn command(args: Args) -> anyhow::Result<()> {
         Some(Name::Optimize(args)) => algorithms(bench::optimize::ALL, args),
         None => {
             print(
-                "fettler bench line-protocol | mqtt | skab | crash | full | idle | pixel | analytics | optimize     (--help for each)\n",
+                "fettler bench line-protocol | mqtt | skab | demo | crash | full | idle | pixel | analytics | optimize     (--help for each)\n",
             );
             Ok(())
         }

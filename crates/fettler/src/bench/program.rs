@@ -175,19 +175,22 @@ impl Life {
 
     /// Rows of a query, as JSON values.
     pub(crate) async fn sql(&self, query: &str) -> anyhow::Result<Vec<Vec<Value>>> {
-        let body = serde_json::json!({ "query": query, "max_rows": MAX_ROWS });
-        let request = reqwest::Client::new()
-            .post(format!("http://{}/api/v1/sql", self.web))
-            .bearer_auth(&self.token)
-            .json(&body);
-        let answer = request.send().await.context("cannot ask")?;
-        let is_ok = answer.status().is_success();
-        let text = answer.text().await.context("the answer was cut off")?;
-        ensure!(is_ok, "`{query}` was refused: {text}");
-        let mut answer: Value = serde_json::from_str(&text).context("the answer is not JSON")?;
-        ensure!(answer["truncated"] == false, "`{query}` has more than {MAX_ROWS} rows");
-        serde_json::from_value(answer["rows"].take()).context("the answer has no rows")
+        sql(&format!("http://{}", self.web), &self.token, query).await
     }
+}
+
+/// Rows of a query that the Fettler at `url` answers, as JSON values.
+pub(crate) async fn sql(url: &str, token: &str, query: &str) -> anyhow::Result<Vec<Vec<Value>>> {
+    let body = serde_json::json!({ "query": query, "max_rows": MAX_ROWS });
+    let request =
+        reqwest::Client::new().post(format!("{url}/api/v1/sql")).bearer_auth(token).json(&body);
+    let answer = request.send().await.context("cannot ask")?;
+    let is_ok = answer.status().is_success();
+    let text = answer.text().await.context("the answer was cut off")?;
+    ensure!(is_ok, "`{query}` was refused: {text}");
+    let mut answer: Value = serde_json::from_str(&text).context("the answer is not JSON")?;
+    ensure!(answer["truncated"] == false, "`{query}` has more than {MAX_ROWS} rows");
+    serde_json::from_value(answer["rows"].take()).context("the answer has no rows")
 }
 
 impl Drop for Life {
