@@ -17,6 +17,7 @@ export type Machine = Schemas['Machine'];
 export type MappingRule = Schemas['MappingRule'];
 export type Me = Schemas['Me'];
 export type Rule = Schemas['Rule'];
+export type BackTest = Schemas['BackTest'];
 export type Series = Schemas['SeriesView'];
 export type SignalNow = Schemas['SignalNow'];
 export type Trend = Schemas['TrendView'];

@@ -26,6 +26,7 @@ pub use alarm::{
 pub use detect::{DetectionSettings, DetectorView, Learning};
 pub use handle::{Error, Handle, Start, Status, start};
 pub use health::{Contribution, Diagnosis, Health, Level};
+pub use limits::back_test;
 pub use live::{AlarmChange, Last, Live, QualityCounts};
 pub use model::Model;
 pub use step::Options;

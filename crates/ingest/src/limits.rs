@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use analytics::alarm::{Limit, LimitSpec};
+use analytics::alarm::{self, BackTest, Limit, LimitSpec};
 use signal::model::{AssetType, LimitRule, Signal};
 use signal::{AssetId, Quality, Sample, SignalId};
 
@@ -209,6 +209,35 @@ fn rules_of(model: &Model, asset: AssetId, signal: &Signal) -> Vec<(String, Limi
     of_type.chain(own).filter(|(_, rule)| !rule.response.trim().is_empty()).collect()
 }
 
+/// What a limit would have done with recorded samples of its signal, as it would have done it live.
+///
+/// `samples`: time order; those of bad quality only let delays run. `spans`: half-open, in order and apart, when the
+/// machine was in a state in which the limit holds; outside nothing rings and delays begin anew. `events`: half-open
+/// spans in which it should have rung.
+pub fn back_test(
+    rule: &LimitRule,
+    samples: &[Sample],
+    spans: &[(i64, i64)],
+    events: &[(i64, i64)],
+) -> BackTest {
+    let value = |sample: &Sample| if sample.quality.is_good() { sample.value } else { f64::NAN };
+    let mut whole = BackTest { rings: 0, active_us: 0, missed: (0..events.len()).collect() };
+    for (from_us, to_us) in spans {
+        let start = samples.partition_point(|sample| sample.time_us < *from_us);
+        let end = samples.partition_point(|sample| sample.time_us < *to_us);
+        let times_us: Vec<i64> = samples[start..end].iter().map(|sample| sample.time_us).collect();
+        let values: Vec<f64> = samples[start..end].iter().map(value).collect();
+        let part = alarm::back_test(limit_spec(rule), &times_us, &values, events);
+        whole.rings += part.rings;
+        whole.active_us += part.active_us;
+        // What still is active when the machine leaves the state is not active later.
+        let is_outside =
+            |(start_us, stop_us): (i64, i64)| start_us >= *to_us || stop_us <= *from_us;
+        whole.missed.retain(|event| part.missed.contains(event) || is_outside(events[*event]));
+    }
+    whole
+}
+
 fn new_watch(
     model: &Model,
     asset: AssetId,
@@ -255,4 +284,27 @@ pub(crate) fn state_signal(model: &Model, asset: AssetId) -> Option<&Signal> {
         .collect();
     states.sort_by_key(|signal| (signal.name != "state", signal.id));
     states.first().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_back_test_rings_as_live_would_have() {
+        let at =
+            |time_us, value| Sample { signal: SignalId(1), time_us, value, quality: Quality::GOOD };
+        // Above 10 at 2, 3 and 6, 7; the second time the machine is in another state from 7 on.
+        let samples: Vec<Sample> = [1.0, 1.0, 12.0, 12.0, 1.0, 1.0, 12.0, 12.0, 1.0]
+            .into_iter()
+            .enumerate()
+            .map(|(time, value)| at(time as i64, value))
+            .collect();
+        let rule = LimitRule { above: Some(10.0), ..LimitRule::default() };
+        let all = back_test(&rule, &samples, &[(0, 9)], &[(2, 4), (4, 6), (6, 8)]);
+        assert_eq!((all.rings, all.active_us, all.missed), (2, 4, vec![1]));
+        let some = back_test(&rule, &samples, &[(0, 4), (8, 9)], &[(6, 8)]);
+        assert_eq!((some.rings, some.active_us, some.missed), (1, 1, vec![0]));
+        assert_eq!(back_test(&rule, &[], &[(0, 9)], &[]).rings, 0);
+    }
 }

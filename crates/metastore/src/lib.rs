@@ -43,7 +43,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 pub use asset_types::library;
 pub use assets::{AssetPatch, NewAsset};
 pub use detection::DetectionSetting;
-pub use limit_rules::StoredRule;
+pub use limit_rules::{StoredRule, check_limit};
 pub use model::Model;
 pub use notifications::{Channel, NewNotification, Notification};
 pub use register::{Limits, Registered};

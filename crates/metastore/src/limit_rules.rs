@@ -53,7 +53,7 @@ impl Metastore {
         tenant: TenantId,
         new: &StoredRule,
     ) -> Result<StoredRule> {
-        check(&new.rule)?;
+        check_limit(&new.rule)?;
         let mut db = self.begin().await?;
         self.check_signal(&mut db, tenant, new.signal).await?;
         let n_rules: i64 = sqlx::query_scalar("SELECT count(*) FROM limit_rules WHERE tenant = ?")
@@ -81,7 +81,7 @@ impl Metastore {
     /// # Errors
     /// When rule or signal does not exist, or the limit makes no sense.
     pub async fn put_limit_rule(&self, tenant: TenantId, stored: &StoredRule) -> Result<()> {
-        check(&stored.rule)?;
+        check_limit(&stored.rule)?;
         let mut db = self.begin().await?;
         self.check_signal(&mut db, tenant, stored.signal).await?;
         let done = sqlx::query(
@@ -126,7 +126,11 @@ impl Metastore {
     }
 }
 
-fn check(rule: &LimitRule) -> Result<()> {
+/// Whether a limit makes sense by itself.
+///
+/// # Errors
+/// [`Error::Invalid`] with the field that does not.
+pub fn check_limit(rule: &LimitRule) -> Result<()> {
     let invalid = |field, message: &str| Err(Error::Invalid { field, message: message.to_owned() });
     let is_bad = |value: Option<f64>| value.is_some_and(|value| !value.is_finite());
     if rule.above.is_none() && rule.below.is_none() {

@@ -2,6 +2,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod assets;
+pub(crate) mod back_test;
 pub(crate) mod balance;
 pub(crate) mod detection;
 pub(crate) mod events;
@@ -59,6 +60,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/alarms/{id}", get(alarms::detail))
         .route("/alarms/{id}/{action}", post(alarms::act))
         .route("/rules", get(rules::list).post(rules::create))
+        .route("/rules/back-test", post(back_test::back_test))
         .route("/rules/{id}", put(rules::replace).delete(rules::remove))
         .route("/detection", get(detection::view).put(detection::change))
         .route("/detection/{asset}/relearn", post(detection::relearn))

@@ -5,8 +5,9 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use crate::api::{
-    alarms, assets, balance, detection, events, inbox, live, mapping_rules, notifications,
-    overview, performance, quality, rules, session, signals, sources, sql, tokens, trend, users,
+    alarms, assets, back_test, balance, detection, events, inbox, live, mapping_rules,
+    notifications, overview, performance, quality, rules, session, signals, sources, sql, tokens,
+    trend, users,
 };
 
 #[derive(OpenApi)]
@@ -48,6 +49,7 @@ use crate::api::{
         rules::create,
         rules::replace,
         rules::remove,
+        back_test::back_test,
         detection::view,
         detection::change,
         detection::relearn,

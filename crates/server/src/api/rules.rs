@@ -74,7 +74,7 @@ fn view(stored: StoredRule) -> Rule {
     }
 }
 
-fn stored(id: u32, rule: Rule) -> StoredRule {
+pub(crate) fn stored(id: u32, rule: Rule) -> StoredRule {
     StoredRule {
         id,
         signal: SignalId(rule.signal),
