@@ -78,26 +78,31 @@ impl House {
     fn year(&self) -> std::ops::Range<usize> {
         N_BEFORE..N_BEFORE + N_YEAR
     }
+
+    /// The whole of 2022, known in advance.
+    fn problem<'a>(&'a self, day: &'a [usize]) -> Problem<'a> {
+        Problem {
+            step_h: 1.0,
+            load_kw: &self.load[self.year()],
+            solar_kw: &[],
+            price: &self.price[self.year()],
+            feed_in: &[],
+            grid_kw: 20.0,
+            month: &self.month,
+            day,
+            demand: tiers(0.0),
+            past_peaks_kw: &[],
+            peak_today_kw: 0.0,
+            battery: Some(battery()),
+            shiftable: &[],
+        }
+    }
 }
 
 pub(super) fn optimum(options: &Options) -> anyhow::Result<Table> {
     let house = House::read(options)?;
     let day: Vec<usize> = (0..N_YEAR).map(|hour| hour / 24).collect();
-    let problem = Problem {
-        step_h: 1.0,
-        load_kw: &house.load[house.year()],
-        solar_kw: &[],
-        price: &house.price[house.year()],
-        feed_in: &[],
-        grid_kw: 20.0,
-        month: &house.month,
-        day: &day,
-        demand: tiers(0.0),
-        past_peaks_kw: &[],
-        peak_today_kw: 0.0,
-        battery: Some(battery()),
-        shiftable: &[],
-    };
+    let problem = house.problem(&day);
     let clock = CpuClock::start();
     let best = plan(&problem, options.seconds.unwrap_or(600.0))?;
     let cpu_s = clock.seconds();
@@ -132,21 +137,7 @@ pub(super) fn rolling(options: &Options) -> anyhow::Result<Table> {
     }
     let cpu_s = clock.seconds();
     let day: Vec<usize> = (0..N_YEAR).map(|hour| hour / 24).collect();
-    let problem = Problem {
-        step_h: 1.0,
-        load_kw: &house.load[house.year()],
-        solar_kw: &[],
-        price: &house.price[house.year()],
-        feed_in: &[],
-        grid_kw: 20.0,
-        month: &house.month,
-        day: &day,
-        demand: tiers(0.0),
-        past_peaks_kw: &[],
-        peak_today_kw: 0.0,
-        battery: Some(battery()),
-        shiftable: &[],
-    };
+    let problem = house.problem(&day);
     let (energy, demand) = problem.cost_of(&done)?;
     let total = energy + demand;
     let mut table = Table::new(
