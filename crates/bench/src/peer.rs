@@ -1,5 +1,6 @@
 //! Peers: scripts in `bench/` that run another program on the same data and print one JSON object.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,6 +27,20 @@ pub fn run(script: &str, arguments: &[&str]) -> anyhow::Result<Value> {
     let text = String::from_utf8_lossy(&output.stdout);
     let last = text.trim().lines().last().unwrap_or_default();
     serde_json::from_str(last).with_context(|| format!("{script} printed no JSON: {last}"))
+}
+
+/// Like [`run`], with `text` in a temporary file whose path is the first argument and whose name ends in `name`.
+///
+/// # Errors
+/// If the file cannot be written, or as [`run`].
+pub fn run_on(script: &str, name: &str, text: &str, arguments: &[&str]) -> anyhow::Result<Value> {
+    let path = std::env::temp_dir().join(format!("fettler-bench-{}-{name}", std::process::id()));
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let file = path.to_string_lossy();
+    let all: Vec<&str> = std::iter::once(&*file).chain(arguments.iter().copied()).collect();
+    let answer = run(script, &all);
+    fs::remove_file(&path)?;
+    answer
 }
 
 fn find(script: &str) -> anyhow::Result<PathBuf> {

@@ -1,7 +1,6 @@
 //! Vehicle routing of CVRPLIB X, Gehring & Homberger and Solomon, beside PyVRP.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -190,17 +189,10 @@ fn race(instance: &Instance, options: &Options, seconds: f64) -> anyhow::Result<
 }
 
 fn peer_cost(instance: &Instance, seconds: f64, seed: u64) -> anyhow::Result<(f64, f64)> {
-    let file = format!("fettler-bench-{}-{}.vrp", std::process::id(), instance.name);
-    let path = std::env::temp_dir().join(file);
-    fs::write(&path, instance.vrplib())?;
-    let arguments = [seconds.to_string(), seed.to_string()];
-    let rounding = instance.rounding.name();
-    let answer = peer::run(
-        "optimize-route",
-        &[&path.to_string_lossy(), rounding, &arguments[0], &arguments[1]],
-    );
-    fs::remove_file(&path)?;
-    let answer = answer?;
+    let name = format!("{}.vrp", instance.name);
+    let (seconds, seed) = (seconds.to_string(), seed.to_string());
+    let arguments = [instance.rounding.name(), &seconds, &seed];
+    let answer = peer::run_on("optimize-route", &name, &instance.vrplib(), &arguments)?;
     let cost = answer["cost"].as_f64().unwrap_or(f64::INFINITY);
     Ok((cost, answer["cpu_s"].as_f64().unwrap_or(f64::NAN)))
 }

@@ -172,17 +172,10 @@ fn gap_percent(makespan: i64, known: i64) -> f64 {
 }
 
 fn peer_plan(instance: &Instance, seconds: f64, seed: u64) -> anyhow::Result<(i64, i64, f64)> {
-    let path = std::env::temp_dir().join(format!(
-        "fettler-bench-{}-{}.txt",
-        std::process::id(),
-        instance.name
-    ));
-    fs::write(&path, peer_text(&instance.jobs))?;
+    let name = format!("{}.txt", instance.name);
     let (seconds, threads, seed) = (seconds.to_string(), N_THREADS.to_string(), seed.to_string());
-    let answer =
-        peer::run("optimize-schedule", &[&path.to_string_lossy(), &seconds, &threads, &seed]);
-    fs::remove_file(&path)?;
-    let answer = answer?;
+    let arguments = [seconds.as_str(), &threads, &seed];
+    let answer = peer::run_on("optimize-schedule", &name, &peer_text(&instance.jobs), &arguments)?;
     let number = |name: &str| answer[name].as_i64();
     let makespan = number("makespan").unwrap_or(i64::MAX);
     Ok((makespan, number("bound").unwrap_or(0), answer["cpu_s"].as_f64().unwrap_or(f64::NAN)))
