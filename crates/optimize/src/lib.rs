@@ -13,6 +13,7 @@ pub mod energy;
 pub mod oee;
 pub mod process;
 mod random;
+mod range;
 mod recommendation;
 pub mod route;
 pub mod schedule;
@@ -20,4 +21,5 @@ pub mod setpoint;
 pub mod stock;
 
 pub use control::{Control, Progress, Stop};
+pub use range::RangeError;
 pub use recommendation::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::Reason;
+use crate::range::{RangeError, check_between};
 
 /// Distances or durations between places; row by row, from row to column. Need not be symmetric.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,19 +153,8 @@ pub enum ProblemError {
         n_places: usize,
     },
     /// A number that makes no sense.
-    #[error("{who}: {what} is {value}; it must be between {low} and {high}")]
-    Value {
-        /// Which job or vehicle.
-        who: String,
-        /// Which field.
-        what: &'static str,
-        /// What was given.
-        value: f64,
-        /// Least value.
-        low: f64,
-        /// Greatest value.
-        high: f64,
-    },
+    #[error(transparent)]
+    Value(#[from] RangeError),
     /// More than 64 different skills.
     #[error("the vehicles have {n_skills} different skills; the search tells 64 apart")]
     Skills {
@@ -269,7 +259,8 @@ impl Problem {
             }
         }
         job.load.iter().try_for_each(|&load| check_value(&job.name, "load", load))?;
-        check_between(&job.name, "cost of leaving it undone", job.unserved_cost, 0.0, f64::INFINITY)
+        let cost = job.unserved_cost;
+        Ok(check_between(&job.name, "cost of leaving it undone", cost, 0.0, f64::INFINITY)?)
     }
 
     fn check_vehicle(&self, vehicle: &Vehicle) -> Result<(), ProblemError> {
@@ -302,21 +293,8 @@ impl Problem {
     }
 }
 
-fn check_value(who: &str, what: &'static str, value: i64) -> Result<(), ProblemError> {
+fn check_value(who: &str, what: &'static str, value: i64) -> Result<(), RangeError> {
     check_between(who, what, value as f64, 0.0, f64::from(LARGEST))
-}
-
-fn check_between(
-    who: &str,
-    what: &'static str,
-    value: f64,
-    low: f64,
-    high: f64,
-) -> Result<(), ProblemError> {
-    if (low..=high).contains(&value) {
-        return Ok(());
-    }
-    Err(ProblemError::Value { who: who.to_owned(), what, value, low, high })
 }
 
 impl Task {

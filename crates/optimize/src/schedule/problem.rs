@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::Stop;
+use crate::range::{RangeError, check_between};
 
 /// The last moment that a plan knows; times are whole units from 0 to here.
 pub const FAR: i64 = 1 << 40;
@@ -179,19 +180,8 @@ pub enum ProblemError {
         n_machines: usize,
     },
     /// A number that makes no sense.
-    #[error("{who}: {what} is {value}; it must be between {low} and {high}")]
-    Value {
-        /// Which order, machine or worker.
-        who: String,
-        /// Which field.
-        what: &'static str,
-        /// What was given.
-        value: f64,
-        /// Least value.
-        low: f64,
-        /// Greatest value.
-        high: f64,
-    },
+    #[error(transparent)]
+    Value(#[from] RangeError),
     /// A set-up table that lacks a family.
     #[error("{machine}: its set-ups lack family {family}; give a square table with all families")]
     Family {
@@ -312,26 +302,13 @@ impl Machine {
     }
 }
 
-fn check_closed(who: &str, closed: &[(i64, i64)]) -> Result<(), ProblemError> {
+fn check_closed(who: &str, closed: &[(i64, i64)]) -> Result<(), RangeError> {
     closed.iter().try_for_each(|&(from, to)| {
         check_value(who, "start of a closed time", from as f64, FAR as f64)?;
         check_between(who, "end of a closed time", to as f64, from as f64, FAR as f64)
     })
 }
 
-fn check_value(who: &str, what: &'static str, value: f64, high: f64) -> Result<(), ProblemError> {
+fn check_value(who: &str, what: &'static str, value: f64, high: f64) -> Result<(), RangeError> {
     check_between(who, what, value, 0.0, high)
-}
-
-fn check_between(
-    who: &str,
-    what: &'static str,
-    value: f64,
-    low: f64,
-    high: f64,
-) -> Result<(), ProblemError> {
-    if (low..=high).contains(&value) {
-        return Ok(());
-    }
-    Err(ProblemError::Value { who: who.to_owned(), what, value, low, high })
 }
