@@ -6,12 +6,14 @@
 //!    ├─► kurtogram      the band in which impulses stand out
 //!    ├─► envelope       pre-whitening, squared envelope spectrum
 //!    │       └─► evidence   which fault frequency, with the harmonics that prove it ◄── geometry
-//!    └─► trend          a machine against its own quietest time
+//!    ├─► trend          a machine against its own quietest time
+//!    └─► drift          a band of its spectrum against its own past
 //! ```
 //!
 //! Start reading at [`evidence`]. Samples are evenly spaced, acceleration in g or m/s² as the caller likes; the
 //! results are in the same unit. A recording with a hole in it is an [`Error`], never silently bridged.
 
+mod drift;
 mod envelope;
 mod evidence;
 mod geometry;
@@ -21,6 +23,7 @@ mod spectrum;
 mod trend;
 mod zones;
 
+pub use drift::{Drift, DriftSettings, band_powers};
 pub use envelope::{prewhiten, squared_envelope_spectrum};
 pub use evidence::{Candidate, Finding, Harmonic, Search, evidence};
 pub use geometry::{Bearing, BearingOrders, GearPair, Planetary};

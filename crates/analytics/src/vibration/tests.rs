@@ -160,6 +160,39 @@ fn zones_begin_above_their_boundary() {
 }
 
 #[test]
+fn a_band_that_turns_up_is_an_alarm_and_running_in_is_none() {
+    let mut drift = Drift::new(DriftSettings { run_in: 20, window: 3, limit: 2.5 });
+    let power =
+        |hour: f64| (-hour / 20.0).exp() + if hour < 60.0 { 0.0 } else { 10.0 * (hour - 59.0) };
+    let mut is_alarm = |hour: u32| {
+        drift.push(&[power(f64::from(hour))]);
+        drift.is_alarm()
+    };
+    let alarms: Vec<u32> = (0..100).filter(|hour| is_alarm(*hour)).collect();
+    assert_eq!(alarms.first(), Some(&61), "two of three snapshots are high");
+    let mut flat = Drift::new(DriftSettings { run_in: 0, window: 1, limit: 0.1 });
+    (0..100_000).for_each(|_| assert!(flat.push(&[2.0]).max(0.0) == 0.0));
+    assert!(flat.push(&[]).is_nan() && flat.push(&[-1.0, f64::NAN]).is_nan() && !flat.is_alarm());
+    assert!(flat.push(&[2.1]) > 4.0 && flat.is_alarm());
+}
+
+#[test]
+fn the_powers_of_all_bands_are_the_power() {
+    let plans = &mut Plans::default();
+    let samples = noise(4096, 5);
+    let shown = spectrum(plans, &samples, RATE_HZ).unwrap().amplitudes;
+    let bands = band_powers(plans, &samples, RATE_HZ, 8).unwrap();
+    let whole: f64 = shown[..shown.len() - 1].iter().map(|x| x * x / 2.0).sum();
+    assert!(
+        (bands.iter().sum::<f64>() / 8.0 * (shown.len() - 1) as f64 / whole - 1.0).abs() < 1e-2
+    );
+    for n_bands in [0, shown.len()] {
+        let refused = band_powers(plans, &samples, RATE_HZ, n_bands);
+        assert!(matches!(refused, Err(Error::OutOfRange { name: "n_bands", .. })));
+    }
+}
+
+#[test]
 fn lengths_are_made_of_small_factors() {
     let is_smooth = |n: usize| {
         let rest = [2, 3, 5].iter().fold(n, |mut rest, factor| {
@@ -194,6 +227,31 @@ proptest! {
             let (a, b) = (whole.push(&[*level, 1.0]), parts.push(&[*level, 1.0]));
             prop_assert_eq!(a.to_bits(), b.to_bits());
             prop_assert_eq!(whole.is_alarm(), parts.is_alarm());
+        }
+    }
+
+    #[test]
+    fn a_drift_that_is_saved_goes_on_as_if_never_stopped(
+        levels in proptest::collection::vec(
+            prop_oneof![8 => 0.1..10.0f64, 1 => Just(f64::NAN), 1 => Just(0.0)], 1..60),
+        stop in 0usize..60,
+        window in 0usize..6,
+        unit in 0.001..1000.0f64,
+    ) {
+        let settings = DriftSettings { run_in: 6, window, limit: 1.0 };
+        let (mut whole, mut parts) = (Drift::new(settings), Drift::new(settings));
+        let mut other_unit = Drift::new(settings);
+        for (i, level) in levels.iter().enumerate() {
+            if i == stop {
+                parts = serde_json::from_str(&serde_json::to_string(&parts).unwrap()).unwrap();
+            }
+            let (a, b) = (whole.push(&[*level, 1.0]), parts.push(&[*level, 1.0]));
+            prop_assert_eq!(a.to_bits(), b.to_bits());
+            prop_assert_eq!(whole.is_alarm(), parts.is_alarm());
+            prop_assert!(!whole.is_alarm() || (i >= 6 && a >= 1.0));
+            let scaled = other_unit.push(&[level * unit, unit]);
+            prop_assert_eq!(a.is_nan(), scaled.is_nan());
+            prop_assert!(a.is_nan() || (a - scaled).abs() < 1e-6);
         }
     }
 

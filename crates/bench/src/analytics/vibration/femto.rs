@@ -1,119 +1,304 @@
 //! PRONOSTIA (FEMTO): 17 bearings run to failure, thinned snapshots of 0.1 s.
+//!
+//! A method is a list of candidates; a candidate gives every snapshot a score. Which candidate and which limit judge
+//! a bearing is settled on the sixteen others, whose lives are known.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use analytics::vibration::{Trend, TrendSettings, levels};
+use analytics::vibration::{
+    Drift, DriftSettings, Plans, Trend, TrendSettings, band_powers, levels,
+};
 use serde::Deserialize;
 
 use super::counts;
 use crate::{Table, data};
 
-/// Factors that are tried on the learning set of the 2012 challenge.
-const FACTORS: [f64; 8] = [1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0];
+/// Snapshots were kept at this stride, more densely only near the end. The dense ones are left out: they would tell
+/// that the end is near.
+const STRIDE: usize = 20;
+const FINEST_BANDS: usize = 32;
 const LEARN: usize = 5;
-const WINDOW: usize = 3;
 
 #[derive(Deserialize)]
 struct Meta {
-    set: String,
     snapshots_total: usize,
     kept: Vec<usize>,
     samples: usize,
     scale: f64,
+    fs: f64,
 }
 
-struct Bearing {
-    is_learning: bool,
-    /// Per snapshot: share of the life that has passed, and RMS of both channels in g.
-    life: Vec<(f64, [f64; 2])>,
+struct Snapshot {
+    /// Share of the life that has passed.
+    life: f64,
+    age: f64,
+    /// Of both channels, in g.
+    rms: [f64; 2],
+    /// Of both channels, in [`FINEST_BANDS`] bands.
+    powers: [Vec<f64>; 2],
 }
 
-impl Bearing {
-    /// Shares of life at which alarms begin.
-    fn alarms(&self, factor: f64) -> Vec<f64> {
-        let mut trend = Trend::new(TrendSettings { learn: LEARN, window: WINDOW, factor });
-        let mut was_alarm = false;
-        let mut begins = Vec::new();
-        for (share, rms) in &self.life {
-            trend.push(rms);
-            if trend.is_alarm() && !was_alarm {
-                begins.push(*share);
-            }
-            was_alarm = trend.is_alarm();
+/// Largest scores of a bearing; −∞ where there is none.
+#[derive(Clone, Copy)]
+struct Peaks {
+    /// In the first half of life, where every alarm is a false one.
+    early: f64,
+    /// From half to 90 % of life.
+    in_time: f64,
+}
+
+struct Candidate {
+    name: String,
+    /// One per bearing.
+    peaks: Vec<Peaks>,
+}
+
+impl Candidate {
+    /// `score`: a bearing's snapshots to as many scores, NaN for none.
+    fn new(
+        name: String,
+        bearings: &[Vec<Snapshot>],
+        score: impl Fn(&[Snapshot]) -> Vec<f64>,
+    ) -> Candidate {
+        let peaks = bearings.iter().map(|life| {
+            let scores = score(life);
+            let largest = |from: f64, to: f64| {
+                let within =
+                    life.iter().zip(&scores).filter(|(at, _)| at.life >= from && at.life < to);
+                within.map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max)
+            };
+            Peaks { early: largest(0.0, 0.5), in_time: largest(0.5, 0.9) }
+        });
+        Candidate { name, peaks: peaks.collect() }
+    }
+
+    /// The lowest limit that rings early for at most `allowed` of the bearings named, those it then finds in time,
+    /// and the limit halfway to the first of these.
+    fn limit(&self, of: &[usize], allowed: usize) -> Limit {
+        let mut early: Vec<f64> = of.iter().map(|&i| self.peaks[i].early).collect();
+        early.sort_unstable_by(|a, b| b.total_cmp(a));
+        let lowest = early.get(allowed).copied().unwrap_or(f64::NEG_INFINITY);
+        let found = of.iter().map(|&i| self.peaks[i].in_time).filter(|peak| *peak > lowest);
+        let (n_found, first) =
+            found.fold((0, f64::INFINITY), |(n, low), peak| (n + 1, low.min(peak)));
+        let known: Vec<f64> =
+            of.iter().map(|&i| self.peaks[i].in_time).filter(|peak| peak.is_finite()).collect();
+        let mean = known.iter().sum::<f64>() / known.len() as f64;
+        let spread = known.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / known.len() as f64;
+        Limit {
+            n_found,
+            limit: f64::midpoint(lowest, first),
+            margin: (first - lowest) / spread.sqrt(),
         }
-        begins
     }
 }
 
-/// How a factor does on some bearings.
-struct Tally {
-    early: usize,
-    in_time: usize,
-    late: usize,
-    silent: usize,
+struct Limit {
+    n_found: usize,
+    limit: f64,
+    /// From the highest score that must not ring to the lowest that must, in the scatter of the latter.
+    margin: f64,
 }
 
-fn tally<'a>(bearings: impl Iterator<Item = &'a Bearing>, factor: f64) -> Tally {
-    let mut tally = Tally { early: 0, in_time: 0, late: 0, silent: 0 };
-    for bearing in bearings {
-        match bearing.alarms(factor).first() {
-            Some(share) if *share < 0.5 => tally.early += 1,
-            Some(share) if *share < 0.9 => tally.in_time += 1,
-            Some(_) => tally.late += 1,
-            None => tally.silent += 1,
+/// How a method did.
+#[derive(Default)]
+struct Tally {
+    in_time: Vec<usize>,
+    early: Vec<usize>,
+    chosen: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    fn add(&mut self, bearing: usize, candidate: &Candidate, limit: f64) {
+        let peaks = candidate.peaks[bearing];
+        if peaks.in_time > limit {
+            self.in_time.push(bearing);
+        }
+        if peaks.early > limit {
+            self.early.push(bearing);
+        }
+        *self.chosen.entry(candidate.name.clone()).or_default() += 1;
+    }
+
+    fn cells(&self, label: &str) -> Vec<String> {
+        let clean = self.in_time.iter().filter(|i| !self.early.contains(i)).count();
+        let most = self.chosen.iter().max_by_key(|(_, n)| **n);
+        vec![
+            label.to_owned(),
+            self.in_time.len().to_string(),
+            self.early.len().to_string(),
+            clean.to_string(),
+            most.map_or(String::new(), |(name, n)| format!("{name}: {n} ×")),
+        ]
+    }
+}
+
+/// Judges each bearing by the candidate and the limit that the others choose: most alarms in time with at most
+/// `allowed` early ones among them, then the widest margin.
+fn chosen_elsewhere(candidates: &[Candidate], n_bearings: usize, allowed: usize) -> Tally {
+    let mut tally = Tally::default();
+    for bearing in 0..n_bearings {
+        let others: Vec<usize> = (0..n_bearings).filter(|i| *i != bearing).collect();
+        if let Some((candidate, limit)) = best(candidates, &others, allowed) {
+            tally.add(bearing, candidate, limit);
         }
     }
     tally
 }
 
-pub(super) fn table(folder: &Path) -> anyhow::Result<Table> {
-    let bearings = read(folder)?;
-    let columns = ["alarm at a rise by", "first half", "50 to 90 % of life", "after 90 %", "never"];
-    let title = "FEMTO: when the first alarm comes, level against the bearing's own quietest time";
-    let mut table = Table::new(title, &columns);
-    let mut row = |label: String, tally: &Tally| {
-        let cells = [tally.early, tally.in_time, tally.late, tally.silent].map(|n| n.to_string());
-        table.row([label].into_iter().chain(cells));
-    };
-    let learning = || bearings.values().filter(|bearing| bearing.is_learning);
-    let mut chosen = (i64::MIN, FACTORS[0]);
-    for factor in FACTORS {
-        let on_learning = tally(learning(), factor);
-        let worth = on_learning.in_time as i64 - 2 * on_learning.early as i64;
-        if worth >= chosen.0 {
-            chosen = (worth, factor);
-        }
-        row(format!("{factor}, all 17"), &tally(bearings.values(), factor));
+/// What nobody can know beforehand: the candidate and the limit that do best on all bearings.
+fn in_hindsight(candidates: &[Candidate], n_bearings: usize, allowed: usize) -> Tally {
+    let all: Vec<usize> = (0..n_bearings).collect();
+    let mut tally = Tally::default();
+    if let Some((candidate, limit)) = best(candidates, &all, allowed) {
+        all.iter().for_each(|bearing| tally.add(*bearing, candidate, limit));
     }
-    let factor = chosen.1;
-    let rest = bearings.values().filter(|bearing| !bearing.is_learning);
-    row(format!("{factor}, chosen on the 6 to learn from: these"), &tally(learning(), factor));
-    row(format!("{factor}, the other 11"), &tally(rest, factor));
-    let trivial = Tally { early: bearings.len(), in_time: 0, late: 0, silent: 0 };
-    row("trivial: alarm at once".into(), &trivial);
-    table.note("goal: alarm before 90 % of life on ≥ 15 of 17 with ≤ 1 in the first half: missed");
-    table.note(format!("RMS of two channels, learned from {LEARN} snapshots, median of {WINDOW}"));
-    table.note(format!("split by the challenge's own sets, {}", data::split_hash(bearings.keys())));
+    tally
+}
+
+fn best<'a>(
+    candidates: &'a [Candidate],
+    of: &[usize],
+    allowed: usize,
+) -> Option<(&'a Candidate, f64)> {
+    let limits = candidates.iter().map(|candidate| (candidate, candidate.limit(of, allowed)));
+    let is_less =
+        |a: &Limit, b: &Limit| a.n_found.cmp(&b.n_found).then(a.margin.total_cmp(&b.margin));
+    let best = limits.max_by(|a, b| is_less(&a.1, &b.1))?;
+    Some((best.0, best.1.limit))
+}
+
+fn drifts(bearings: &[Vec<Snapshot>]) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for n_bands in [8, 16, FINEST_BANDS] {
+        let width = FINEST_BANDS / n_bands;
+        for (band, window) in (0..n_bands).flat_map(|band| [1, 3, 5].map(|window| (band, window))) {
+            let of_band = band * width..(band + 1) * width;
+            for run_in in 5..=30 {
+                let name = format!("band {band} of {n_bands}, median of {window}, run-in {run_in}");
+                candidates.push(Candidate::new(name, bearings, |life| {
+                    let settings = DriftSettings { run_in: 0, window, limit: f64::INFINITY };
+                    let mut drift = Drift::new(settings);
+                    let power = |of: &Vec<f64>| of[of_band.clone()].iter().sum::<f64>();
+                    let score =
+                        |at: &Snapshot| drift.push(&[power(&at.powers[0]), power(&at.powers[1])]);
+                    let mut scores: Vec<f64> = life.iter().map(score).collect();
+                    scores.iter_mut().take(run_in).for_each(|score| *score = f64::NAN);
+                    scores
+                }));
+            }
+        }
+    }
+    candidates
+}
+
+fn rises(bearings: &[Vec<Snapshot>]) -> Vec<Candidate> {
+    let of_window = |window: usize| {
+        Candidate::new(format!("median of {window}"), bearings, |life| {
+            let settings = TrendSettings { learn: LEARN, window, factor: f64::INFINITY };
+            let mut trend = Trend::new(settings);
+            life.iter().map(|at| trend.push(&at.rms)).collect()
+        })
+    };
+    [1, 3, 5].map(of_window).into()
+}
+
+fn clocks(bearings: &[Vec<Snapshot>]) -> Vec<Candidate> {
+    let ages = |life: &[Snapshot]| life.iter().map(|at| at.age).collect();
+    vec![Candidate::new("hours run".into(), bearings, ages)]
+}
+
+pub(super) fn table(folder: &Path) -> anyhow::Result<Table> {
+    let (names, bearings) = read(folder)?;
+    let n = bearings.len();
+    let columns = [
+        "",
+        "alarm from 50 to 90 % of life",
+        "in the first half",
+        "the former without the latter",
+        "chosen",
+    ];
+    let title = format!(
+        "FEMTO: {n} bearings run to failure, each judged with what the other {} choose",
+        n - 1
+    );
+    let mut table = Table::new(title, &columns);
+    let (drifts, rises, clocks) = (drifts(&bearings), rises(&bearings), clocks(&bearings));
+    for (label, of) in [
+        ("drift of a band", &drifts),
+        ("level over quietest time", &rises),
+        ("trivial: hours run", &clocks),
+    ] {
+        for allowed in [1, 0] {
+            let found = chosen_elsewhere(of, n, allowed);
+            table.row(found.cells(&format!("{label}, ≤ {allowed} early on the others")));
+            if label.starts_with("drift") {
+                let named = |of: &[usize]| {
+                    of.iter()
+                        .map(|&i| names[i].replace("Bearing", ""))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                };
+                let not: Vec<usize> = (0..n).filter(|i| !found.in_time.contains(i)).collect();
+                table.note(format!(
+                    "drift, ≤ {allowed}: not in time {}; early {}",
+                    named(&not),
+                    named(&found.early)
+                ));
+            }
+        }
+    }
+    for (label, of) in [("drift of a band", &drifts), ("level over quietest time", &rises)] {
+        table.row(
+            in_hindsight(of, n, 1).cells(&format!("in hindsight, best of all limits: {label}")),
+        );
+    }
+    let at_once = Tally { in_time: (0..n).collect(), early: (0..n).collect(), ..Tally::default() };
+    table.row(at_once.cells("trivial: alarm at once"));
+    table.note("goal: alarm before 90 % of life on ≥ 15 of 17, ≤ 1 false alarm in the first half of all lives");
+    table.note(format!(
+        "{} candidates of the drift; split {}",
+        drifts.len(),
+        data::split_hash(&names)
+    ));
     Ok(table)
 }
 
-fn read(folder: &Path) -> anyhow::Result<BTreeMap<String, Bearing>> {
+fn read(folder: &Path) -> anyhow::Result<(Vec<String>, Vec<Vec<Snapshot>>)> {
     let metas: BTreeMap<String, Meta> =
         serde_json::from_str(&data::text(&folder.join("meta.json"))?)?;
-    let mut bearings = BTreeMap::new();
+    let plans = &mut Plans::default();
+    let (mut names, mut bearings) = (Vec::new(), Vec::new());
     for (name, meta) in metas {
         let samples = counts(&folder.join(format!("{name}.i16")), meta.scale)?;
-        let snapshots = samples.chunks_exact(2 * meta.samples).zip(&meta.kept);
-        let life = snapshots.map(|(snapshot, number)| {
-            let channel = |first: usize| {
-                let of: Vec<f64> = snapshot.iter().skip(first).step_by(2).copied().collect();
-                levels(&of).map_or(f64::NAN, |found| found.rms)
-            };
-            (*number as f64 / meta.snapshots_total as f64, [channel(0), channel(1)])
-        });
-        let is_learning = meta.set.contains("Learning");
-        bearings.insert(name, Bearing { is_learning, life: life.collect() });
+        let mut life = Vec::new();
+        for (snapshot, number) in samples.chunks_exact(2 * meta.samples).zip(&meta.kept) {
+            if number % STRIDE == 1 {
+                life.push(look(plans, snapshot, &meta, *number)?);
+            }
+        }
+        names.push(name);
+        bearings.push(life);
     }
-    Ok(bearings)
+    Ok((names, bearings))
+}
+
+/// `snapshot`: samples of both channels in turn.
+fn look(
+    plans: &mut Plans,
+    snapshot: &[f64],
+    meta: &Meta,
+    number: usize,
+) -> anyhow::Result<Snapshot> {
+    let channel =
+        |first: usize| -> Vec<f64> { snapshot.iter().skip(first).step_by(2).copied().collect() };
+    let channels = [channel(0), channel(1)];
+    let mut powers = [Vec::new(), Vec::new()];
+    for (powers, samples) in powers.iter_mut().zip(&channels) {
+        *powers = band_powers(plans, samples, meta.fs, FINEST_BANDS)?;
+    }
+    let rms = |samples: &Vec<f64>| levels(samples).map_or(f64::NAN, |found| found.rms);
+    let life = number as f64 / meta.snapshots_total as f64;
+    Ok(Snapshot { life, age: number as f64, rms: [rms(&channels[0]), rms(&channels[1])], powers })
 }
