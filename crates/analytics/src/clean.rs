@@ -6,6 +6,7 @@
 //! Source of the spike rule: Hampel (1974), "The influence curve and its role in robust estimation"; as a
 //! causal filter in Pearson et al. (2016), "Generalized Hampel filters", eq. 2.
 
+mod estimate;
 mod fill;
 mod redundant;
 mod regime;
@@ -13,6 +14,7 @@ mod resample;
 
 use serde::{Deserialize, Serialize};
 
+pub use estimate::{Basis, Estimate, estimate};
 pub use fill::{Fill, fill};
 pub use redundant::{Direction, Redundant};
 pub use regime::Regimes;

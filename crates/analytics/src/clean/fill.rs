@@ -62,7 +62,7 @@ pub fn fill(values: &mut [f64], how: Fill, max_rows: usize) -> Vec<usize> {
 }
 
 /// Median of every place in the period; a place never seen gets the median of all.
-fn seasonal_pattern(values: &[f64], period: usize) -> Vec<f64> {
+pub(super) fn seasonal_pattern(values: &[f64], period: usize) -> Vec<f64> {
     let all = median(values.to_vec());
     let place = |phase: usize| median(values.iter().skip(phase).step_by(period).copied().collect());
     (0..period)

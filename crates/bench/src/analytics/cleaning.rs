@@ -1,5 +1,7 @@
 //! Cleaning: what each rule flags on clean signals, what it finds of defects put in, and what it costs.
 
+mod holes;
+
 use std::hint::black_box;
 use std::path::Path;
 
@@ -39,9 +41,13 @@ pub(crate) const BENCH: Bench = Bench {
     run,
 };
 
-/// One table of false flags and finds, one of cost.
+/// One table of false flags and finds, one of cost, one of holes filled.
 pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    Ok(vec![flags(&signals(options.seed, &options.data)?), cost(options.seed)])
+    Ok(vec![
+        flags(&signals(options.seed, &options.data)?),
+        cost(options.seed),
+        holes::table(options)?,
+    ])
 }
 
 fn signals(seed: u64, data: &Path) -> anyhow::Result<Vec<Signal>> {
