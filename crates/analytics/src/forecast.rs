@@ -21,7 +21,7 @@ mod ridge;
 mod search;
 mod theta;
 
-pub use combine::combine;
+pub use combine::{combine, select};
 pub use conformal::{Adaptive, half_widths};
 pub use decompose::{Seasonality, deseasonalize, is_seasonal};
 pub use ets::{Ets, EtsForm, Noise, Season, Trend, ets, ets_of};

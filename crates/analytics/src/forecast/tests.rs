@@ -194,6 +194,23 @@ fn intervals_cover_what_they_promise() {
 }
 
 #[test]
+fn selection_prefers_what_is_right_and_mixes_what_errs_apart() {
+    let truth = noise(500, 7);
+    let off = |seed, size: f64| -> Vec<f64> {
+        truth.iter().zip(noise(500, seed)).map(|(y, x)| y + size * x).collect()
+    };
+    let shares = select(&[off(8, 1.0), off(9, 1.0), off(10, 9.0)], &truth, 20).unwrap();
+    assert!(shares[0] > 0.3 && shares[1] > 0.3 && shares[2] < 0.1, "{shares:?}");
+    assert_eq!(select(&[off(8, 1.0), truth.clone()], &truth, 20).unwrap(), [0.0, 1.0]);
+    let mut holed = off(8, 1.0);
+    holed[3] = f64::NAN;
+    assert_eq!(select(&[holed], &truth, 3).unwrap(), [1.0]);
+    assert!(matches!(select(&[], &[1.0], 3), Err(Error::TooShort { .. })));
+    assert!(matches!(select(&[vec![f64::NAN]], &[1.0], 3), Err(Error::TooShort { .. })));
+    assert!(matches!(select(&[vec![]], &[1.0], 3), Err(Error::Ragged { .. })));
+}
+
+#[test]
 fn accuracy_leaves_out_what_is_missing() {
     assert_eq!(mae(&[1.0, f64::NAN, 3.0], &[2.0, 5.0, f64::NAN]), 1.0);
     assert!(mse(&[], &[]).is_nan());
