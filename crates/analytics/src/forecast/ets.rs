@@ -2,13 +2,20 @@
 //!
 //! Source: Hyndman, Koehler, Ord & Snyder (2008), "Forecasting with exponential smoothing", tables 2.2 and 2.3,
 //! likelihood eq. 5.3, start values §2.6.1, choice by AICc §7.2. Departures: start values are not searched with the
-//! smoothing parameters but taken from a backward pass of the fitted model (backcasting), which leaves a search over at
-//! most four variables; forms with additive noise and multiplicative season are left out, as R leaves them out.
+//! smoothing parameters but fitted by least squares between two such searches (from the decomposition, and from a
+//! backward pass of the fitted model), which leaves a search over at most four variables; forms with
+//! additive noise and multiplicative season are left out, as R leaves them out.
+
+mod start;
 
 use serde::{Deserialize, Serialize};
 
 use super::search::lowest;
-use super::{Error, check, deseasonalize};
+use super::{Error, check};
+use start::{backcast, fit_start, start};
+
+/// By so much the AICc of a form with an endless slope must be lower.
+const ENDLESS_SLOPE: f64 = 10.0;
 
 /// How noise enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +74,11 @@ impl EtsForm {
         let starts = 1 + usize::from(self.trend != Trend::None);
         let of_season = if self.season == Season::None { 0 } else { period - 1 };
         self.n_searched() + starts + of_season + 1
+    }
+
+    /// Whether its errors are linear in its start values.
+    fn is_linear(self) -> bool {
+        !self.needs_positive()
     }
 
     fn needs_positive(self) -> bool {
@@ -156,17 +168,6 @@ impl State {
         self.slope = weights.phi * self.slope + weights.beta * news;
         self.at = if at + 1 >= self.season.len() { 0 } else { at + 1 };
     }
-
-    /// The state before the first value, seen from one after the last of the reversed series.
-    fn reversed(mut self, phi: f64) -> State {
-        self.season.rotate_left(self.at);
-        self.season.reverse();
-        self.at = 0;
-        // The last step back came from the first value; one more lies before it.
-        self.level += phi * self.slope;
-        self.slope = -self.slope;
-        self
-    }
 }
 
 /// Sums of one pass over the series.
@@ -219,7 +220,12 @@ pub fn ets_of(series: &[f64], period: usize, form: EtsForm) -> Result<Ets, Error
     Ok(fit(series, period, form, start))
 }
 
-/// Fits all forms that suit the series and gives the one with the lowest AICc.
+/// Fits all forms that suit the series and gives the one with the lowest AICc, where a slope that goes on for ever must be
+/// better by 10 than one that fades.
+///
+/// Forms within 10 of each other are both supported by the series (Burnham & Anderson (2002), "Model selection and
+/// multimodel inference", §2.6), and of two such trends the fading one errs less far ahead (Gardner & McKenzie (2011), "Why
+/// the damped trend works").
 ///
 /// Multiplicative forms are tried if all values are above 0, seasonal ones if there are two whole seasons.
 /// Cost: 15 forms of about 300 passes at most; some 2 ms for 120 months.
@@ -250,7 +256,7 @@ pub fn ets(series: &[f64], period: usize) -> Result<Ets, Error> {
                 }
                 let Ok(start) = start(series, period, form) else { continue };
                 let found = fit(series, period, form, start);
-                if best.as_ref().is_none_or(|known| found.aicc < known.aicc) {
+                if best.as_ref().is_none_or(|known| found.criterion() < known.criterion()) {
                     best = Some(found);
                 }
             }
@@ -259,54 +265,27 @@ pub fn ets(series: &[f64], period: usize) -> Result<Ets, Error> {
     best.ok_or(Error::TooShort { found: series.len(), least: 4 })
 }
 
-/// Start values: the season by decomposition, level and slope by a line through the first seasons without it.
-fn start(series: &[f64], period: usize, form: EtsForm) -> Result<State, Error> {
-    check(series, 4)?;
-    if form.needs_positive() && series.iter().any(|x| *x <= 0.0) {
-        return Err(Error::NotPositive);
-    }
-    if form.season == Season::None {
-        let (level, slope) = line(&series[..series.len().min(10)]);
-        return Ok(State { level, slope, season: vec![0.0], at: 0 }.without_slope(form));
-    }
-    let is_multiplicative = form.season == Season::Multiplicative;
-    let parts = deseasonalize(series, period, is_multiplicative)?;
-    let (level, slope) = line(&parts.adjusted[..series.len().min((2 * period).max(10))]);
-    Ok(State { level, slope, season: parts.indices, at: 0 }.without_slope(form))
-}
-
-impl State {
-    fn without_slope(mut self, form: EtsForm) -> State {
-        if form.trend == Trend::None {
-            self.slope = 0.0;
-        }
-        self
-    }
-}
-
-/// Value one step before the first, and slope, of the least-squares line through the finite values.
-fn line(values: &[f64]) -> (f64, f64) {
-    let good = || values.iter().enumerate().filter(|(_, x)| x.is_finite());
-    let n = good().count().max(1) as f64;
-    let center = good().map(|(i, _)| i as f64 + 1.0).sum::<f64>() / n;
-    let mean = good().map(|(_, x)| x).sum::<f64>() / n;
-    let spread: f64 = good().map(|(i, _)| (i as f64 + 1.0 - center).powi(2)).sum();
-    let along: f64 = good().map(|(i, x)| (i as f64 + 1.0 - center) * (x - mean)).sum();
-    let slope = if spread > 0.0 { along / spread } else { 0.0 };
-    (mean - slope * center, slope)
-}
-
 fn fit(series: &[f64], period: usize, form: EtsForm, start: State) -> Ets {
     let mut point = [0.3, 0.1, 0.1, 0.9];
     let mut begin = start;
     let mut best: Option<(f64, [f64; 4], State)> = None;
-    for (step, n_evaluations) in [(0.3, 40 * form.n_searched()), (0.1, 30 * form.n_searched())] {
+    for (step, n_evaluations) in [(0.3, 40), (0.1, 30)] {
+        let n_evaluations = n_evaluations * form.n_searched();
         let (found, loss) = search(series, form, &begin, point, step, n_evaluations);
-        if best.as_ref().is_none_or(|known| loss < known.0) {
-            best = Some((loss, found, begin.clone()));
+        let weights = Weights::of(form, &found);
+        let mut fitted = fit_start(series, form, weights, (loss, begin.clone()));
+        if best.is_none() && !form.is_linear() {
+            // Seen from the end the start may lie in another valley.
+            let turned = backcast(series, form, weights, &begin);
+            let loss = pass(series, form, weights, &mut turned.clone()).loss;
+            let other = fit_start(series, form, weights, (loss, turned));
+            fitted = if other.0 < fitted.0 { other } else { fitted };
+        }
+        begin = fitted.1;
+        if best.as_ref().is_none_or(|known| fitted.0 < known.0) {
+            best = Some((fitted.0, found, begin.clone()));
         }
         point = found;
-        begin = backcast(series, form, Weights::of(form, &found), &begin);
     }
     let (_, point, mut state) = best.unwrap_or((f64::INFINITY, point, begin));
     let weights = Weights::of(form, &point);
@@ -367,19 +346,12 @@ fn searched<const D: usize>(
     (whole(&part), lowest)
 }
 
-/// Start values as the fitted model sees them from the end backwards.
-fn backcast(series: &[f64], form: EtsForm, weights: Weights, begin: &State) -> State {
-    let mut state = begin.clone();
-    pass(series, form, weights, &mut state);
-    let backwards: Vec<f64> = series.iter().rev().copied().collect();
-    let mut state = state.reversed(weights.phi);
-    pass(&backwards, form, weights, &mut state);
-    let turned = state.reversed(weights.phi).without_slope(form);
-    let is_usable = turned.level.is_finite() && turned.season.iter().all(|x| x.is_finite());
-    if is_usable { turned } else { begin.clone() }
-}
-
 impl Ets {
+    fn criterion(&self) -> f64 {
+        let is_endless = self.form.trend == Trend::Linear;
+        self.aicc + if is_endless { ENDLESS_SLOPE } else { 0.0 }
+    }
+
     /// The next `horizon` values.
     pub fn forecast(&self, horizon: usize) -> Vec<f64> {
         let mut state = self.state.clone();
