@@ -32,6 +32,10 @@ pub fn violations(problem: &Problem, plan: &Plan) -> Vec<String> {
         check_alone(&machine.name, &used, &mut found);
         let mut family = machine.family;
         for placement in used {
+            if placement.start == placement.end {
+                // Takes no time, so it needs no set-up and leaves the machine as it is.
+                continue;
+            }
             let wanted = problem.orders[placement.order].operations[placement.operation].family;
             let setup =
                 family.and_then(|from| machine.setups.get(from)?.get(wanted)).copied().unwrap_or(0);

@@ -120,7 +120,10 @@ impl<'a> Decoder<'a> {
         let described = &self.problem.orders[order].operations[operation];
         let mode = described.modes[decision.modes[idx] as usize];
         let machine = &self.problem.machines[mode.machine];
-        let setup = machine.setup(free.families[mode.machine], described.family);
+        let setup = match mode.duration {
+            0 => 0,
+            _ => machine.setup(free.families[mode.machine], described.family),
+        };
         let ready =
             free.orders[order].max(free.machines[mode.machine]).max(decision.not_before[idx]);
         let at = |worker: Option<usize>, ready: i64| {
@@ -190,7 +193,9 @@ impl Free {
         let Placement { order, operation, machine, worker, end, .. } = *placement;
         self.orders[order] = self.orders[order].max(end);
         self.machines[machine] = self.machines[machine].max(end);
-        self.families[machine] = Some(problem.orders[order].operations[operation].family);
+        if placement.start < end {
+            self.families[machine] = Some(problem.orders[order].operations[operation].family);
+        }
         if let Some(worker) = worker {
             self.workers[worker] = self.workers[worker].max(end);
         }

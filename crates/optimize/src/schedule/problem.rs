@@ -37,7 +37,7 @@ pub struct Worker {
 pub struct Mode {
     /// Index of the machine.
     pub machine: usize,
-    /// Running time without set-up.
+    /// Running time without set-up; a step of 0 needs none and leaves the machine set up as it is.
     pub duration: i64,
     /// Power drawn while it runs or is set up.
     pub power_kw: f64,
