@@ -20,7 +20,7 @@ use crate::{
 /// What happens to rows.
 #[derive(Default)]
 pub struct Store {
-    /// Kept for [`House::wait_for_rows`] and [`House::rows`]; else only counted.
+    /// Kept for [`House::wait_for_rows`]; else only counted.
     pub keep: bool,
     /// Rows are written here and synced before they are acknowledged.
     pub file: Option<File>,

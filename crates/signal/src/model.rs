@@ -35,7 +35,7 @@ pub enum SignalKind {
     Gauge,
     /// Only grows, apart from resets: parts, kWh, strokes. Never smoothed, never dead-banded.
     Counter,
-    /// One of a few named states; the value is the index into [`Signal::states`].
+    /// One of a few named states; the value is the index into [`SignalSpec::states`].
     State,
     /// Something wished for, not measured.
     SetPoint,
