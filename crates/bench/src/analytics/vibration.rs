@@ -2,6 +2,7 @@
 
 mod cwru;
 mod femto;
+mod learned;
 
 use std::path::Path;
 
@@ -17,7 +18,7 @@ pub(crate) const BENCH: Bench = Bench {
 
 /// Runs the benchmark.
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let mut tables = cwru::tables(&options.data.join("cwru"), options.seed)?;
+    let mut tables = cwru::tables(&options.data.join("cwru"))?;
     tables.push(femto::table(&options.data.join("femto"))?);
     Ok(tables)
 }

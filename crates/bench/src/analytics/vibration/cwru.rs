@@ -3,26 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use analytics::trees::{Data, Objective, Params, train};
 use analytics::vibration::{
-    Bearing, Candidate, Finding, Plans, Search, evidence, kurtogram, levels, spectrum,
+    Bearing, Candidate, Finding, Plans, Search, evidence, levels, spectrum,
 };
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::counts;
+use super::{counts, learned};
 use crate::{CpuClock, Table, data};
 
 /// Names of the faults, in the order of the candidates.
-const FAULTS: [&str; 3] = ["inner race", "outer race", "ball"];
+pub(super) const FAULTS: [&str; 3] = ["inner race", "outer race", "ball"];
 /// Evidence above this is called proof; fixed before any file was looked at: three standard deviations.
 const PROOF: f64 = 3.0;
 /// Acceleration above this multiple of the machine's own healthy level is called too much (a quarter more).
 const LEVEL_FACTOR: f64 = 1.25;
 /// Only this band is looked at, so that files taken at 48 kHz compare with those at 12 kHz.
-const HIGHEST_HZ: f64 = 6000.0;
-/// Parts into which a file is cut to learn from; no part of a bearing is ever on both sides.
-const PARTS: usize = 4;
+pub(super) const HIGHEST_HZ: f64 = 6000.0;
 
 #[derive(Deserialize)]
 struct Meta {
@@ -32,15 +29,15 @@ struct Meta {
 }
 
 /// One recording. Names are speed_fault[@clock]_mils_which-end_channel.
-struct Recording {
+pub(super) struct Recording {
     name: String,
-    samples: Vec<f64>,
-    rate_hz: f64,
-    shaft_hz: f64,
+    pub(super) samples: Vec<f64>,
+    pub(super) rate_hz: f64,
+    pub(super) shaft_hz: f64,
     /// Index in [`FAULTS`]; `None` for the healthy machine.
-    fault: Option<usize>,
-    size_mil: u32,
-    is_drive_end: bool,
+    pub(super) fault: Option<usize>,
+    pub(super) size_mil: u32,
+    pub(super) is_drive_end: bool,
 }
 
 impl Recording {
@@ -51,7 +48,7 @@ impl Recording {
 }
 
 /// 6205 at the drive end, 6203 at the fan end, inches; a damaged ball strikes twice a turn.
-fn candidates(is_drive_end: bool) -> anyhow::Result<Vec<Candidate>> {
+pub(super) fn candidates(is_drive_end: bool) -> anyhow::Result<Vec<Candidate>> {
     let (n_elements, element_diameter, pitch_diameter) =
         if is_drive_end { (9, 0.3126, 1.537) } else { (8, 0.2656, 1.122) };
     let bearing = Bearing { n_elements, element_diameter, pitch_diameter, contact_degrees: 0.0 };
@@ -61,10 +58,10 @@ fn candidates(is_drive_end: bool) -> anyhow::Result<Vec<Candidate>> {
     Ok(named.map(|(name, order)| Candidate { name: (*name).into(), order }).collect())
 }
 
-pub(super) fn tables(folder: &Path, seed: u64) -> anyhow::Result<Vec<Table>> {
+pub(super) fn tables(folder: &Path) -> anyhow::Result<Vec<Table>> {
     let recordings = read(folder)?;
     let hash = data::split_hash(recordings.iter().map(|recording| &recording.name));
-    Ok(vec![untrained(&recordings, &hash)?, healthy(&recordings)?, trained(&recordings, seed)?])
+    Ok(vec![untrained(&recordings, &hash)?, healthy(&recordings)?, learned::table(&recordings)?])
 }
 
 fn read(folder: &Path) -> anyhow::Result<Vec<Recording>> {
@@ -233,105 +230,4 @@ fn band_rms(plans: &mut Plans, samples: &[f64], rate_hz: f64) -> anyhow::Result<
     let power: f64 = shown.amplitudes[first..last].iter().map(|x| x * x / 2.0).sum();
     // The Hann window spreads the power of noise over 1.5 bins.
     Ok((power / 1.5).sqrt())
-}
-
-/// Forests on the evidence and the shape of parts of files; each fold leaves all bearings of one damage size out.
-fn trained(recordings: &[Recording], seed: u64) -> anyhow::Result<Table> {
-    let plans = &mut Plans::default();
-    let (mut rows, mut of_file) = (Vec::new(), Vec::new());
-    let files: Vec<&Recording> =
-        recordings.iter().filter(|r| r.is_drive_end && r.fault.is_some()).collect();
-    for (file, recording) in files.iter().enumerate() {
-        for part in recording.samples.chunks_exact(recording.samples.len() / PARTS) {
-            rows.push(features(plans, recording, part)?);
-            of_file.push(file);
-        }
-    }
-    let columns = ["left out", "files", "forest", "strongest evidence alone"];
-    let mut table =
-        Table::new("CWRU drive end, learned: bearings of one damage size left out", &columns);
-    let mut shares = Vec::new();
-    for size in [7, 14, 21, 28] {
-        let is_test: Vec<bool> = of_file.iter().map(|file| files[*file].size_mil == size).collect();
-        let votes = votes(&rows, &of_file, &files, &is_test, seed)?;
-        let of_size = || files.iter().enumerate().filter(|(_, file)| file.size_mil == size);
-        let n_files = of_size().count().max(1) as f64;
-        let right = of_size().filter(|(i, file)| Some(largest(&votes[*i])) == file.fault).count();
-        let mut alone = 0;
-        for (_, file) in of_size() {
-            let found = file.findings(plans, &file.samples)?;
-            alone += usize::from(found.first().map(|best| best.candidate) == file.fault);
-        }
-        let percent = [right, alone].map(|n| 100.0 * n as f64 / n_files);
-        table.row([
-            format!("{size} mil"),
-            n_files.to_string(),
-            format!("{:.1} %", percent[0]),
-            format!("{:.1} %", percent[1]),
-        ]);
-        shares.push(percent);
-    }
-    for (label, n) in [("mean of 7, 14, 21 mil", 3), ("mean of all four", 4)] {
-        let mean = |of: usize| shares[..n].iter().map(|share| share[of]).sum::<f64>() / n as f64;
-        let cells = [0, 1].map(|of| format!("{:.1} %", mean(of)));
-        table.row([label.to_owned(), String::new()].into_iter().chain(cells));
-    }
-    table.note(
-        "goal ≥ 85 % mean; a prototype with extra trees on windows had 80.0, 66.7 and 98.0 %",
-    );
-    table.note(format!("{PARTS} parts per file vote; parameters fixed beforehand, seed {seed}"));
-    table.note("published figures near 100 % split windows of the same recording at random; none is given here");
-    Ok(table)
-}
-
-/// What the forest sees: how strong the evidence is, not how loud the machine.
-fn features(plans: &mut Plans, recording: &Recording, part: &[f64]) -> anyhow::Result<Vec<f64>> {
-    let mut scores = [f64::NAN; FAULTS.len()];
-    for finding in recording.findings(plans, part)? {
-        scores[finding.candidate] = finding.score;
-    }
-    let best = scores.iter().copied().fold(f64::NAN, f64::max);
-    let shape = levels(part).context("an empty part")?;
-    let band = kurtogram(plans, part, recording.rate_hz, 3)?;
-    let band = band.first().context("no band with content")?;
-    let relative = scores.map(|score| score - best);
-    let other = [shape.kurtosis.ln(), shape.crest, band.kurtosis];
-    Ok(scores.into_iter().chain(relative).chain(other).collect())
-}
-
-/// Summed probabilities of the parts of each file.
-fn votes(
-    rows: &[Vec<f64>],
-    of_file: &[usize],
-    files: &[&Recording],
-    is_test: &[bool],
-    seed: u64,
-) -> anyhow::Result<Vec<[f64; 3]>> {
-    let learn: Vec<usize> = (0..rows.len()).filter(|row| !is_test[*row]).collect();
-    let target: Vec<f64> =
-        learn.iter().map(|row| files[of_file[*row]].fault.unwrap_or(0) as f64).collect();
-    let columns: Vec<Vec<f64>> =
-        (0..rows[0].len()).map(|c| learn.iter().map(|row| rows[*row][c]).collect()).collect();
-    let params = Params {
-        objective: Objective::Softmax(FAULTS.len()),
-        n_trees: 60,
-        n_leaves: 6,
-        min_leaf_rows: 8,
-        row_share: 0.7,
-        column_share: 0.5,
-        seed,
-        ..Params::default()
-    };
-    let forest = train(&Data { columns: &columns, target: &target, weights: None }, &params)?;
-    let mut votes = vec![[0.0; 3]; files.len()];
-    for row in (0..rows.len()).filter(|row| is_test[*row]) {
-        let mut shares = [0.0; 3];
-        forest.predict_into(&rows[row], &mut shares);
-        votes[of_file[row]].iter_mut().zip(shares).for_each(|(vote, share)| *vote += share);
-    }
-    Ok(votes)
-}
-
-fn largest(votes: &[f64; 3]) -> usize {
-    (0..3).max_by(|&a, &b| votes[a].total_cmp(&votes[b])).unwrap_or(0)
 }
