@@ -1,15 +1,18 @@
 //! Cleaning: what each rule flags on clean signals, what it finds of defects put in, and what it costs.
 
+mod declared;
 mod holes;
+mod states;
 
 use std::hint::black_box;
 use std::path::Path;
 
 use analytics::clean::{Rules, Track, Verdict};
+use anyhow::Context;
 
 use super::budget::{nab_normal, skab_normal};
 use super::noise::Noise;
-use crate::{Bench, CpuClock, Options, Table};
+use crate::{Bench, CpuClock, Options, Table, data};
 
 const S: i64 = 1_000_000;
 const ROWS: usize = 200_000;
@@ -41,12 +44,42 @@ pub(crate) const BENCH: Bench = Bench {
     run,
 };
 
-/// One table of false flags and finds, one of cost, one of holes filled.
+/// False flags and finds of every rule, then its cost, then holes that are filled.
 pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
+    let signals = signals(options.seed, &options.data)?;
     Ok(vec![
-        flags(&signals(options.seed, &options.data)?),
+        flags(&signals),
+        declared::range_and_rate(&signals),
+        declared::times(&stamps(&options.data, options.seed)?, options.seed),
+        states::redundant(options.seed),
+        states::regimes(&signals, options.seed),
         cost(options.seed),
         holes::table(options)?,
+    ])
+}
+
+/// Time stamps as machines send them, µs.
+fn stamps(data: &Path, seed: u64) -> anyhow::Result<Vec<(&'static str, Vec<i64>)>> {
+    let mut noise = Noise::new(seed);
+    let jittered = (0..ROWS as i64).map(|n| n * S + (0.4e6 * noise.uniform()) as i64).collect();
+    let mut now_us = 0;
+    let mut on_change = || {
+        now_us += (-noise.uniform().max(1e-12).ln() * 1e6) as i64 + 1;
+        now_us
+    };
+    let on_change = (0..ROWS).map(|_| on_change()).collect();
+    let text = data::text(&data.join("skab/data/anomaly-free/anomaly-free.csv"))?;
+    let seconds = |line: &str| -> Option<i64> {
+        let clock = line.split([';', ' ']).nth(1)?;
+        clock.split(':').try_fold(0, |sum, part| Some(60 * sum + part.parse::<i64>().ok()?))
+    };
+    let skab: Option<Vec<i64>> = text.lines().skip(1).map(seconds).collect();
+    let skab = skab.context("cannot read the time stamps of SKAB")?;
+    Ok(vec![
+        ("every second, up to 0.4 s late", jittered),
+        ("on change, 1 s in the mean (exponential)", on_change),
+        ("SKAB anomaly-free", skab.into_iter().map(|second| second * S).collect()),
+        ("every five minutes", (0..ROWS as i64).map(|n| n * 300 * S).collect()),
     ])
 }
 
