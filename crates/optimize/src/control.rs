@@ -18,7 +18,7 @@ pub struct Progress {
 pub enum Stop {
     /// The bound met the best solution.
     Optimal,
-    /// The deadline passed.
+    /// The deadline passed, or the caller's budget is used up.
     Deadline,
     /// The iteration limit was reached.
     Iterations,
@@ -39,6 +39,9 @@ pub struct Control<'a> {
     pub deadline: Option<Instant>,
     /// Threads at most; 1 is deterministic everywhere.
     pub n_threads: usize,
+    /// Share of a budget of the caller's own that is used up, such as processor time: at 1 the search ends as at its
+    /// deadline. Asked on the thread that searches.
+    pub budget: Option<&'a (dyn Fn() -> f64 + Sync)>,
     /// Called now and then; false ends the search with what it has.
     pub watch: &'a (dyn Fn(Progress) -> bool + Sync),
 }
@@ -46,17 +49,22 @@ pub struct Control<'a> {
 impl Control<'static> {
     /// A search bounded by iterations alone, on one thread.
     pub fn iterations(seed: u64, max_iterations: u64) -> Self {
-        Self { seed, max_iterations, deadline: None, n_threads: 1, watch: &|_| true }
+        Self { seed, max_iterations, deadline: None, n_threads: 1, budget: None, watch: &|_| true }
     }
 
     /// A search bounded by time alone.
     pub fn time(seed: u64, limit: Duration, n_threads: usize) -> Self {
         let deadline = Some(Instant::now() + limit);
-        Self { seed, max_iterations: u64::MAX, deadline, n_threads, watch: &|_| true }
+        Self { seed, max_iterations: u64::MAX, deadline, n_threads, budget: None, watch: &|_| true }
     }
 }
 
 impl Control<'_> {
+    /// Whether something else than the number of iterations and the callback ends the search.
+    pub(crate) fn has_clock(&self) -> bool {
+        self.deadline.is_some() || self.budget.is_some()
+    }
+
     /// Why the search must end now, if it must.
     pub fn stop(&self, now: Progress) -> Option<Stop> {
         if now.best <= now.bound {
@@ -65,7 +73,8 @@ impl Control<'_> {
         if now.n_iterations >= self.max_iterations {
             return Some(Stop::Iterations);
         }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if is_late || self.budget.is_some_and(|used| used() >= 1.0) {
             return Some(Stop::Deadline);
         }
         (!(self.watch)(now)).then_some(Stop::Canceled)

@@ -10,7 +10,9 @@
 
 mod check;
 mod fleet;
+mod look;
 mod model;
+mod near;
 mod problem;
 mod reason;
 mod recommend;

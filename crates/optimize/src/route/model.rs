@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::near::{Besides, chain, near};
 use super::problem::{Break, LARGEST};
 use super::{Problem, Task};
 
@@ -99,12 +100,16 @@ pub(super) struct Model<'a> {
     pub(super) duration: Square,
     /// For every stop all stops, nearest first.
     pub(super) near: Vec<Vec<u32>>,
+    /// Stops that each stop is looked at beside. Plain problems only.
+    pub(super) beside: Vec<Besides>,
     pub(super) n_dimensions: usize,
     /// Amounts of all jobs, `n_dimensions` each.
     loads: Vec<i64>,
     /// Whether single windows and one sum of loads are all there is to check, so that a place for a job can be
     /// judged without walking the tour.
     pub(super) is_plain: bool,
+    /// Cost of a unit of distance, where it is the same for all vehicles.
+    pub(super) rate: Option<f64>,
     /// Whether any stop has a window.
     pub(super) has_windows: bool,
     /// Whether time limits anything at all.
@@ -117,7 +122,9 @@ impl<'a> Model<'a> {
         let (mut nodes, mut places) = (Vec::new(), Vec::new());
         let all_skills = all_skills(problem);
         let n_dimensions = n_dimensions(problem);
-        let works = problem.jobs.iter().enumerate().map(|(job, described)| {
+        let mut works = vec![None; problem.jobs.len()];
+        for job in chain(problem) {
+            let described = &problem.jobs[job];
             let node = nodes.len() as u32;
             for stop in described.task.stops() {
                 let open = stop.windows.first().map_or(0, |window| window.0 as i32);
@@ -126,15 +133,16 @@ impl<'a> Model<'a> {
                 places.push(Some(stop.place));
             }
             let skills = mask(&described.skills, &all_skills);
-            Work {
+            works[job] = Some(Work {
                 kind: kind(&described.task),
                 node,
                 skills: skills.unwrap_or(0),
                 is_hopeless: skills.is_none(),
                 unserved_cost: described.unserved_cost,
-            }
-        });
-        let works: Vec<Work> = works.collect();
+            });
+        }
+        // The chain has every job once.
+        let works: Vec<Work> = works.into_iter().flatten().collect();
         let n_stops = nodes.len();
         let mut end_of = |place: Option<usize>| {
             let known = places[n_stops..].iter().position(|&other| other == place);
@@ -173,9 +181,13 @@ impl<'a> Model<'a> {
         };
         let near = near(&distance, n_stops);
         let is_plain = is_plain(problem);
+        let beside = |node| Besides::of(&nodes, &distance, &duration, node);
+        let beside = if is_plain { (0..n_stops as u32).map(beside).collect() } else { Vec::new() };
         let has_windows = nodes.iter().any(|node| node.open > 0 || node.close < LARGEST);
         let loads =
             problem.jobs.iter().flat_map(|job| resized(&job.load, n_dimensions, 0)).collect();
+        let rate = units.first().map(|unit| unit.distance_cost);
+        let rate = rate.filter(|&rate| units.iter().all(|unit| unit.distance_cost == rate));
         let has_times = has_windows || units.iter().any(|unit| unit.shift.1 < LARGEST);
         Self {
             problem,
@@ -186,9 +198,11 @@ impl<'a> Model<'a> {
             distance,
             duration,
             near,
+            beside,
             n_dimensions,
             loads,
             is_plain,
+            rate,
             has_windows,
             has_times,
         }
@@ -262,16 +276,6 @@ fn classify(units: &mut [Unit]) -> Vec<Vec<u32>> {
         units[idx].class = class;
     }
     classes
-}
-
-fn near(distance: &Square, n_stops: usize) -> Vec<Vec<u32>> {
-    let sorted = |node: u32| {
-        let row = distance.from(node);
-        let mut near: Vec<u32> = (0..n_stops as u32).collect();
-        near.sort_by_key(|&other| (other != node, row[other as usize]));
-        near
-    };
-    (0..n_stops as u32).map(sorted).collect()
 }
 
 fn is_plain(problem: &Problem) -> bool {

@@ -1,22 +1,24 @@
 //! Recreate: absent jobs go back where they cost least, with now and then a blink (Christiaens & Vanden Berghe
 //! 2020, §5.3).
 
-use super::model::{Kind, Model, Node, Work};
+use super::look::{BLINK, Look, scramble};
+use super::model::{Kind, Model, Work};
 use super::state::{NONE, State};
 use crate::random::Random;
 
-/// Chance that a place is overlooked, in 2⁻¹⁶; about 1 %.
-const BLINK: u64 = 655;
+/// Chance that the first job gets a tour of its own, whatever that costs: jobs that would be better off together on a
+/// new tour never find to each other one by one.
+const NEW_TOUR: f64 = 0.02;
 /// How many of the nearest stops say which tours are looked at for a job.
 const N_NEAR: usize = 50;
 
 /// Where a job can go, and what that costs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    route: usize,
-    first: usize,
-    second: Option<usize>,
-    added: f64,
+    pub(super) route: usize,
+    pub(super) first: usize,
+    pub(super) second: Option<usize>,
+    pub(super) added: f64,
 }
 
 /// In which order absent jobs go back.
@@ -57,11 +59,12 @@ impl State<'_> {
     pub(super) fn recreate(&mut self, fleet: Fleet, random: &mut Random) {
         let mut absent = std::mem::take(&mut self.absent);
         sort(self.model, &mut absent, random);
+        let mut opens = fleet == Fleet::Open && random.share() < NEW_TOUR;
         absent.retain(|&job| {
             let limit = self.model.works[job as usize].unserved_cost;
-            let Some(place) =
-                self.best_place(job, fleet, random).filter(|place| place.added <= limit)
-            else {
+            let place = std::mem::take(&mut opens).then(|| self.place_on_new(job, None)).flatten();
+            let place = place.or_else(|| self.best_place(job, fleet, random));
+            let Some(place) = place.filter(|place| place.added <= limit) else {
                 return true;
             };
             self.insert(job, place.route, place.first, place.second);
@@ -72,30 +75,32 @@ impl State<'_> {
 
     /// The cheapest place for a job that was not overlooked.
     ///
-    /// Looks at tours with a stop near the job's, and at all of them only where those have no place.
+    /// Looks beside stops nearby, or where tours have to be driven to be judged at all of the tours of such stops; at
+    /// all tours only where those have no place.
     fn best_place(&mut self, job: u32, fleet: Fleet, random: &mut Random) -> Option<Place> {
-        let model = self.model;
-        let work = &model.works[job as usize];
+        let work = &self.model.works[job as usize];
         if work.is_hopeless {
             return None;
         }
-        let mut best: Option<Place> = None;
+        let mut seen = std::mem::take(&mut self.seen);
+        seen.clear();
         let mut bits = random.next();
-        self.seen.clear();
-        for &stop in model.near[work.node as usize].iter().take(N_NEAR) {
-            let route = self.route_of[stop as usize];
-            if route != NONE && self.seen.is_new(route) {
-                bits = scramble(bits);
-                best = self.place_on(job, route as usize, best, bits, random);
+        let mut best = None;
+        if self.model.is_plain {
+            best = Look::new(self, work, f64::INFINITY, bits).nearby(|route| seen.is_new(route));
+        } else {
+            for &stop in self.model.near[work.node as usize].iter().take(N_NEAR) {
+                let route = self.spots[stop as usize].route;
+                if route != NONE && seen.is_new(route) {
+                    best = self.place_on(work, route, best, bits, random);
+                }
             }
         }
+        self.seen = seen;
         if best.is_none() {
-            for idx in 0..self.used.len() {
-                let route = self.used[idx];
-                if self.seen.is_new(route) {
-                    bits = scramble(bits);
-                    best = self.place_on(job, route as usize, best, bits, random);
-                }
+            for &route in &self.used {
+                bits = scramble(bits);
+                best = self.place_on(work, route, best, bits, random);
             }
         }
         if fleet == Fleet::Open || (fleet == Fleet::Needed && best.is_none()) {
@@ -107,69 +112,26 @@ impl State<'_> {
     /// The best place so far or on this tour.
     fn place_on(
         &self,
-        job: u32,
-        route: usize,
+        work: &Work,
+        route: u32,
         best: Option<Place>,
         bits: u64,
         random: &mut Random,
     ) -> Option<Place> {
-        let model = self.model;
-        let (work, unit) = (&model.works[job as usize], &model.units[route]);
         let limit = best.map_or(f64::INFINITY, |place| place.added);
-        if model.is_plain && !self.has_room(route, job) || work.skills & !unit.skills != 0 {
+        let job = self.model.nodes[work.node as usize].job;
+        if self.model.is_plain && !self.has_room(route as usize, job) {
             return best;
         }
-        let found = if model.is_plain {
-            self.plain_place(work, route, limit, bits)
+        if work.skills & !self.model.units[route as usize].skills != 0 {
+            return best;
+        }
+        let found = if self.model.is_plain {
+            Look::new(self, work, limit, bits).on(route)
         } else {
-            self.walked_place(work, route, limit, random)
+            self.walked_place(work, route as usize, limit, random)
         };
         found.or(best)
-    }
-
-    /// Judges every place by the caches of the tour alone.
-    fn plain_place(&self, work: &Work, route: usize, limit: f64, bits: u64) -> Option<Place> {
-        let model = self.model;
-        let (tour, unit) = (&self.routes[route], &model.units[route]);
-        let node: &Node = &model.nodes[work.node as usize];
-        let (to, from) = (model.distance.to(work.node), model.distance.from(work.node));
-        let (ride_to, ride_from) = (model.duration.to(work.node), model.duration.from(work.node));
-        let n = tour.stops.len();
-        let mut least = integer_limit(limit, unit.distance_cost);
-        let mut found = None;
-        // Whoever must be left before this job can even be done has it behind them.
-        let done = node.open + node.service;
-        let first = if model.has_windows {
-            tour.latest.partition_point(|&latest| latest < done)
-        } else {
-            0
-        };
-        let mut bits = bits;
-        let mut before = if first == 0 { unit.start } else { tour.stops[first - 1] };
-        for place in first..=n {
-            let after = if place == n { unit.end } else { tour.stops[place] };
-            let added = to[before as usize] + from[after as usize] - tour.legs[place];
-            if added < least {
-                let mut is_in_time = true;
-                if model.has_times {
-                    if tour.ready[place] > node.close {
-                        break;
-                    }
-                    let arrival = tour.ready[place] + ride_to[before as usize];
-                    let end = arrival.max(node.open) + node.service;
-                    is_in_time = arrival <= node.close
-                        && end + ride_from[after as usize] <= tour.latest[place];
-                }
-                bits = scramble(bits);
-                if is_in_time && (bits >> 48) >= BLINK {
-                    least = added;
-                    found = Some(place);
-                }
-            }
-            before = after;
-        }
-        let added = unit.distance_cost * f64::from(least);
-        found.map(|first| Place { route, first, second: None, added })
     }
 
     /// Judges places by driving the tour, with one or both stops of the job.
@@ -243,20 +205,6 @@ impl State<'_> {
             }
         }
         best
-    }
-}
-
-/// The next of a row of bits that look random; cheaper than a generator where it is asked for every place.
-fn scramble(bits: u64) -> u64 {
-    bits.rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-/// The largest added distance below a cost.
-fn integer_limit(limit: f64, distance_cost: f64) -> i32 {
-    if distance_cost > 0.0 && limit.is_finite() {
-        (limit / distance_cost).ceil().min(f64::from(i32::MAX)) as i32
-    } else {
-        i32::MAX
     }
 }
 

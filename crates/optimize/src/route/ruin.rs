@@ -44,7 +44,7 @@ impl Ruin {
             if self.ruined.len() >= n_strings {
                 break;
             }
-            let route = state.route_of[stop as usize];
+            let route = state.spots[stop as usize].route;
             if route == NONE || self.is_ruined[route as usize] {
                 continue;
             }
@@ -66,7 +66,7 @@ impl Ruin {
         let stops = &state.routes[route].stops;
         let longest = longest.min(stops.len() as f64);
         let length = ((1.0 + random.share() * longest) as usize).clamp(1, stops.len());
-        let place = state.place_of[stop as usize] as usize;
+        let place = state.spots[stop as usize].place as usize;
         let mut gap = 0;
         if length > 1 && length < stops.len() && random.share() < SPLIT_SHARE {
             gap = 1;

@@ -1,21 +1,40 @@
 //! Tours under change: caches that make a look at an insertion cheap, and the way back.
 
-use super::model::Model;
+use super::model::{Kind, Model};
 
 /// "On no tour" and "no node".
 pub(super) const NONE: u32 = u32::MAX;
+
+/// A stop, or an end of a tour, with what a look at an insertion beside it asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cell {
+    pub(super) stop: u32,
+    /// Distance from the cell before.
+    pub(super) leg: i32,
+    /// Duration of that leg.
+    ride: i32,
+    /// Earliest end of service. Plain problems only.
+    pub(super) ready: i32,
+    /// Latest arrival. Plain problems only.
+    pub(super) latest: i32,
+}
 
 /// One vehicle's tour with its caches.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Route {
     pub(super) stops: Vec<u32>,
-    /// Distance from what is before each stop, and to the end: one entry more than stops.
-    pub(super) legs: Vec<i32>,
-    /// Earliest end of service at the start and at each stop: one entry more than stops. Plain problems only.
-    pub(super) ready: Vec<i32>,
-    /// Latest arrival at each stop and at the end: one entry more than stops. Plain problems only.
-    pub(super) latest: Vec<i32>,
+    /// Start, stops and end.
+    pub(super) cells: Vec<Cell>,
+    distance: i64,
     pub(super) cost: f64,
+}
+
+impl Route {
+    fn copy_from(&mut self, other: &Self) {
+        self.stops.clone_from(&other.stops);
+        self.cells.clone_from(&other.cells);
+        (self.distance, self.cost) = (other.distance, other.cost);
+    }
 }
 
 /// All tours, and which jobs are on none.
@@ -28,8 +47,7 @@ pub(super) struct State<'a> {
     pub(super) used: Vec<u32>,
     used_at: Vec<u32>,
     /// Vehicle and place in the tour of each stop.
-    pub(super) route_of: Vec<u32>,
-    pub(super) place_of: Vec<u32>,
+    pub(super) spots: Vec<Spot>,
     pub(super) absent: Vec<u32>,
     /// Cost of all tours.
     pub(super) cost: f64,
@@ -39,8 +57,16 @@ pub(super) struct State<'a> {
     undo: Undo,
 }
 
+/// Where a stop is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    /// [`NONE`] for a stop of an absent job.
+    pub(super) route: u32,
+    pub(super) place: u32,
+}
+
 /// Tours already looked at in one search for a place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     stamps: Vec<u32>,
     now: u32,
@@ -60,10 +86,18 @@ impl Seen {
 #[derive(Debug, Clone, Default)]
 struct Undo {
     /// Tours as they were, with spare ones behind `n_saved`.
-    saved: Vec<(u32, Vec<u32>)>,
+    saved: Vec<Saved>,
     n_saved: usize,
     is_saved: Vec<bool>,
     absent: Vec<u32>,
+    cost: f64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Saved {
+    vehicle: u32,
+    tour: Route,
+    free: Vec<i64>,
 }
 
 impl<'a> State<'a> {
@@ -75,15 +109,14 @@ impl<'a> State<'a> {
             routes: vec![Route::default(); n_units],
             used: Vec::new(),
             used_at: vec![NONE; n_units],
-            route_of: vec![NONE; model.nodes.len()],
-            place_of: vec![NONE; model.nodes.len()],
+            spots: vec![Spot { route: NONE, place: 0 }; model.nodes.len()],
             absent: (0..model.works.len() as u32).collect(),
             cost: 0.0,
             free: model.units.iter().flat_map(|unit| unit.capacity.iter().copied()).collect(),
             seen: Seen { stamps: vec![0; n_units], now: 0 },
             undo: Undo { is_saved: vec![false; n_units], ..Undo::default() },
         };
-        (0..n_units).for_each(|route| state.refresh(route, 0));
+        (0..n_units).for_each(|route| state.refresh(route));
         state
     }
 
@@ -95,47 +128,56 @@ impl<'a> State<'a> {
     /// From here on [`State::undo`] leads back.
     pub(super) fn mark(&mut self) {
         let undo = &mut self.undo;
-        for (route, _) in &undo.saved[..undo.n_saved] {
-            undo.is_saved[*route as usize] = false;
+        for saved in &undo.saved[..undo.n_saved] {
+            undo.is_saved[saved.vehicle as usize] = false;
         }
         undo.n_saved = 0;
         undo.absent.clone_from(&self.absent);
+        undo.cost = self.cost;
     }
 
     /// Vehicles whose tours changed since the mark.
     pub(super) fn changed(&self) -> impl Iterator<Item = u32> {
-        self.undo.saved[..self.undo.n_saved].iter().map(|(route, _)| *route)
+        self.undo.saved[..self.undo.n_saved].iter().map(|saved| saved.vehicle)
     }
 
     pub(super) fn undo(&mut self) {
-        for idx in 0..self.undo.n_saved {
-            let (route, stops) = &mut self.undo.saved[idx];
-            let route = *route as usize;
-            for &stop in &self.routes[route].stops {
-                // It may have gone back to another tour by now.
-                if self.route_of[stop as usize] == route as u32 {
-                    self.route_of[stop as usize] = NONE;
-                }
-            }
-            std::mem::swap(&mut self.routes[route].stops, stops);
-            self.restore_room(route);
-            self.refresh(route, 0);
+        let mut undo = std::mem::take(&mut self.undo);
+        let n = self.model.n_dimensions;
+        for saved in &mut undo.saved[..undo.n_saved] {
+            let route = saved.vehicle as usize;
+            std::mem::swap(&mut self.routes[route], &mut saved.tour);
+            self.free[route * n..][..n].copy_from_slice(&saved.free);
+            self.locate(route, 0);
         }
-        self.absent.clone_from(&self.undo.absent);
+        // Jobs that were absent were on no tour, and all others are on one of those put back.
+        for &job in &undo.absent {
+            let work = &self.model.works[job as usize];
+            self.spots[work.node as usize].route = NONE;
+            if work.kind == Kind::Shipment {
+                self.spots[work.node as usize + 1].route = NONE;
+            }
+        }
+        self.absent.clone_from(&undo.absent);
+        self.cost = undo.cost;
+        self.undo = undo;
         self.mark();
     }
 
     fn save(&mut self, route: usize) {
+        let n = self.model.n_dimensions;
         let undo = &mut self.undo;
         if std::mem::replace(&mut undo.is_saved[route], true) {
             return;
         }
         if undo.saved.len() == undo.n_saved {
-            undo.saved.push((0, Vec::new()));
+            undo.saved.push(Saved::default());
         }
-        let (saved, stops) = &mut undo.saved[undo.n_saved];
-        *saved = route as u32;
-        stops.clone_from(&self.routes[route].stops);
+        let saved = &mut undo.saved[undo.n_saved];
+        saved.vehicle = route as u32;
+        saved.tour.copy_from(&self.routes[route]);
+        saved.free.clear();
+        saved.free.extend_from_slice(&self.free[route * n..][..n]);
         undo.n_saved += 1;
     }
 
@@ -144,13 +186,13 @@ impl<'a> State<'a> {
         self.save(route);
         let n_before = self.absent.len();
         let (nodes, works) = (&self.model.nodes, &self.model.works);
-        let (route_of, absent) = (&mut self.route_of, &mut self.absent);
+        let (spots, absent) = (&mut self.spots, &mut self.absent);
         self.routes[route].stops.retain(|&stop| {
             let job = nodes[stop as usize].job;
             if !is_chosen(job) {
                 return true;
             }
-            route_of[stop as usize] = NONE;
+            spots[stop as usize].route = NONE;
             if works[job as usize].node == stop {
                 absent.push(job);
             }
@@ -159,7 +201,7 @@ impl<'a> State<'a> {
         for idx in n_before..self.absent.len() {
             self.take_room(route, self.absent[idx], -1);
         }
-        self.refresh(route, 0);
+        self.refresh(route);
     }
 
     /// Puts a job on a tour: its first stop at `place`, and where it has a second that one at `second`, counted in
@@ -172,46 +214,76 @@ impl<'a> State<'a> {
         if let Some(second) = second {
             self.routes[route].stops.insert(second, node + 1);
         }
-        self.refresh(route, place);
+        if self.model.is_plain {
+            self.splice(route, place, node);
+        } else {
+            self.refresh(route);
+        }
     }
 
     /// Gives a vehicle these stops.
     pub(super) fn set_stops(&mut self, route: usize, stops: &[u32]) {
         self.routes[route].stops.clear();
         self.routes[route].stops.extend_from_slice(stops);
-        self.restore_room(route);
-        self.refresh(route, 0);
-    }
-
-    /// Counts the capacity left from scratch.
-    fn restore_room(&mut self, route: usize) {
         let n = self.model.n_dimensions;
         self.free[route * n..][..n].copy_from_slice(&self.model.units[route].capacity);
-        for idx in 0..self.routes[route].stops.len() {
-            let stop = self.routes[route].stops[idx];
+        for &stop in stops {
             let job = self.model.nodes[stop as usize].job;
             if self.model.works[job as usize].node == stop {
                 self.take_room(route, job, 1);
             }
         }
+        self.refresh(route);
     }
 
-    /// Brings the caches of a tour up to date from `from` on.
-    fn refresh(&mut self, route: usize, from: usize) {
-        let old_cost = self.routes[route].cost;
-        let stops = std::mem::take(&mut self.routes[route].stops);
-        for (place, &stop) in stops.iter().enumerate().skip(from) {
-            self.route_of[stop as usize] = route as u32;
-            self.place_of[stop as usize] = place as u32;
+    /// Brings all caches of a tour up to date with its stops.
+    fn refresh(&mut self, route: usize) {
+        self.locate(route, 0);
+        let unit = &self.model.units[route];
+        let (distance, duration) = (&self.model.distance, &self.model.duration);
+        let Route { stops, cells, .. } = &mut self.routes[route];
+        cells.clear();
+        cells.push(Cell { stop: unit.start, leg: 0, ride: 0, ready: unit.shift.0, latest: 0 });
+        let mut at = unit.start;
+        for &stop in stops.iter().chain([&unit.end]) {
+            let (leg, ride) = (distance.get(at, stop), duration.get(at, stop));
+            cells.push(Cell { stop, leg, ride, ready: 0, latest: unit.shift.1 });
+            at = stop;
         }
-        self.set_used(route, !stops.is_empty());
-        self.routes[route].stops = stops;
-        self.update_legs(route);
+        let driven = cells.iter().map(|cell| i64::from(cell.leg)).sum();
         if self.model.is_plain && self.model.has_times {
-            self.update_times(route);
+            self.update_ready(route, 1, false);
+            self.update_latest(route, self.routes[route].stops.len(), false);
         }
-        self.update_cost(route);
-        self.cost += self.routes[route].cost - old_cost;
+        self.update_cost(route, driven);
+    }
+
+    /// Brings the caches up to date with a stop put in at `place`.
+    fn splice(&mut self, route: usize, place: usize, node: u32) {
+        let (distance, duration) = (&self.model.distance, &self.model.duration);
+        let Route { cells, distance: driven, .. } = &mut self.routes[route];
+        let (before, after) = (cells[place].stop, &mut cells[place + 1]);
+        let (leg, ride) = (distance.get(before, node), duration.get(before, node));
+        let driven = *driven + i64::from(leg) - i64::from(after.leg);
+        (after.leg, after.ride) = (distance.get(node, after.stop), duration.get(node, after.stop));
+        let driven = driven + i64::from(after.leg);
+        cells.insert(place + 1, Cell { stop: node, leg, ride, ready: 0, latest: 0 });
+        if self.model.has_times {
+            self.update_ready(route, place + 1, true);
+            self.update_latest(route, place + 1, true);
+        }
+        self.locate(route, place);
+        self.update_cost(route, driven);
+    }
+
+    /// Notes where the stops are, from a place on.
+    fn locate(&mut self, route: usize, from: usize) {
+        let stops = &self.routes[route].stops;
+        for (place, &stop) in stops.iter().enumerate().skip(from) {
+            self.spots[stop as usize] = Spot { route: route as u32, place: place as u32 };
+        }
+        let is_used = !stops.is_empty();
+        self.set_used(route, is_used);
     }
 
     fn set_used(&mut self, route: usize, is_used: bool) {
@@ -228,18 +300,6 @@ impl<'a> State<'a> {
         }
     }
 
-    fn update_legs(&mut self, route: usize) {
-        let unit = &self.model.units[route];
-        let Route { stops, legs, .. } = &mut self.routes[route];
-        legs.clear();
-        let mut at = unit.start;
-        for &stop in stops.iter() {
-            legs.push(self.model.distance.get(at, stop));
-            at = stop;
-        }
-        legs.push(self.model.distance.get(at, unit.end));
-    }
-
     /// Whether the capacity left holds a job, in every dimension.
     pub(super) fn has_room(&self, route: usize, job: u32) -> bool {
         let n = self.model.n_dimensions;
@@ -253,41 +313,49 @@ impl<'a> State<'a> {
         free.iter_mut().zip(self.model.load(job)).for_each(|(free, load)| *free -= times * load);
     }
 
-    fn update_times(&mut self, route: usize) {
-        let unit = &self.model.units[route];
-        let (nodes, duration) = (&self.model.nodes, &self.model.duration);
-        let Route { stops, ready, latest, .. } = &mut self.routes[route];
-        ready.clear();
-        ready.push(unit.shift.0);
-        let (mut at, mut now) = (unit.start, unit.shift.0);
-        for &stop in stops.iter() {
-            let node = &nodes[stop as usize];
-            now = (now + duration.get(at, stop)).max(node.open) + node.service;
-            ready.push(now);
-            at = stop;
-        }
-        latest.clear();
-        latest.resize(stops.len() + 1, unit.shift.1);
-        let (mut after, mut limit) = (unit.end, unit.shift.1);
-        for (place, &stop) in stops.iter().enumerate().rev() {
-            let node = &nodes[stop as usize];
-            limit = (limit - duration.get(stop, after) - node.service).min(node.close);
-            latest[place] = limit;
-            after = stop;
+    /// Earliest ends of service from a cell on; where only that cell is new, as far as they change.
+    fn update_ready(&mut self, route: usize, from: usize, is_one: bool) {
+        let cells = &mut self.routes[route].cells;
+        let mut ready = cells[from - 1].ready;
+        let end = cells.len() - 1;
+        for (idx, cell) in cells.iter_mut().enumerate().take(end).skip(from) {
+            let node = &self.model.nodes[cell.stop as usize];
+            ready = (ready + cell.ride).max(node.open) + node.service;
+            if is_one && idx > from && cell.ready == ready {
+                break;
+            }
+            cell.ready = ready;
         }
     }
 
-    fn update_cost(&mut self, route: usize) {
+    /// Latest arrivals back from a cell; where only that cell is new, as far as they change.
+    fn update_latest(&mut self, route: usize, from: usize, is_one: bool) {
+        let cells = &mut self.routes[route].cells;
+        let (mut latest, mut ride) = (cells[from + 1].latest, cells[from + 1].ride);
+        for idx in (1..=from).rev() {
+            let cell = &mut cells[idx];
+            let node = &self.model.nodes[cell.stop as usize];
+            latest = (latest - ride - node.service).min(node.close);
+            if is_one && idx < from && cell.latest == latest {
+                break;
+            }
+            (cell.latest, ride) = (latest, cell.ride);
+        }
+    }
+
+    fn update_cost(&mut self, route: usize, driven: i64) {
         let unit = &self.model.units[route];
-        let Route { stops, legs, cost, .. } = &mut self.routes[route];
-        *cost = if stops.is_empty() {
+        let tour = &mut self.routes[route];
+        let old_cost = tour.cost;
+        tour.distance = driven;
+        tour.cost = if tour.stops.is_empty() {
             0.0
         } else if self.model.is_plain {
-            let distance: i64 = legs.iter().map(|&leg| i64::from(leg)).sum();
-            unit.fixed_cost + unit.distance_cost * distance as f64
+            unit.fixed_cost + unit.distance_cost * driven as f64
         } else {
             // A tour on the books is feasible; if it were not, it would have to go.
-            self.model.walk(unit, stops).map_or(f64::INFINITY, |walk| walk.cost(unit))
+            self.model.walk(unit, &tour.stops).map_or(f64::INFINITY, |walk| walk.cost(unit))
         };
+        self.cost += tour.cost - old_cost;
     }
 }

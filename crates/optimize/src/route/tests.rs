@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use proptest::prelude::*;
 
 use super::*;
@@ -307,6 +309,18 @@ fn random_vehicle(random: &mut Random, n_places: usize, is_plain: bool) -> Vehic
     }
 }
 
+#[test]
+fn a_budget_of_the_callers_own_ends_the_search_where_it_is_used_up() {
+    let jobs = (1..=3).map(|place| order("order", Task::Delivery(stop(place)))).collect();
+    let problem = problem(&[0, 1, 2, 3], jobs, vec![van(), van()]);
+    let n_asked = AtomicU64::new(0);
+    let used = || n_asked.fetch_add(1, Ordering::Relaxed) as f64 / 20.0;
+    let plan =
+        check(&problem, &Control { budget: Some(&used), ..Control::iterations(1, u64::MAX) });
+    // Asked twice every 64 steps, once to go on and once for the temperature.
+    assert_eq!((plan.stop, plan.n_iterations), (crate::Stop::Deadline, 640));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -322,7 +336,7 @@ proptest! {
 #[test]
 fn caches_and_walks_judge_alike() {
     let objective = |problem: &Problem| {
-        let plan = check(problem, &Control::iterations(1, 3_000));
+        let plan = check(problem, &Control::iterations(1, 10_000));
         let left = plan.unserved.iter().map(|left| problem.jobs[left.job].unserved_cost.min(1e12));
         plan.cost + left.sum::<f64>()
     };

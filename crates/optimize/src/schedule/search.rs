@@ -259,6 +259,7 @@ fn durations_only(decoder: &Decoder<'_>, control: &Control<'_>) -> Option<Decisi
         max_iterations: (control.max_iterations / FIRST_SHARE).min(FIRST_MOVES),
         deadline: control.deadline.map(share),
         n_threads: 1,
+        budget: control.budget,
         watch: control.watch,
     };
     let plan = solve_shop(&shop, &first);
