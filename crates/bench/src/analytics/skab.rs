@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use analytics::detect::budget::Call;
 use analytics::stream::{AssetMonitor, Settings};
 use anyhow::{Context, bail};
 
+use super::budget::adaptive;
 use crate::{Bench, CpuClock, Options, Table, data};
 
 /// Rows at the start of each file that may be learned from; only the rows after them are scored.
@@ -27,6 +29,8 @@ const BUDGETS_DAYS: [f64; 6] = [0.01, 0.1, 0.3, 1.0, 7.0, 30.0];
 const MOST_FALSE: f64 = 0.20;
 const MOST_MISSED: f64 = 0.18;
 const ROWS_PER_DAY: f64 = 86_400.0;
+/// The budget at which an adapted limit is tried.
+const ADAPTED_DAYS: f64 = 1.0;
 const SPEED_ROWS: usize = 1_000_000;
 
 /// One recorded experiment.
@@ -201,6 +205,8 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     for (days, outcomes) in BUDGETS_DAYS.iter().zip(&by_budget) {
         row(&mut table, &format!("  one false alarm in {days} d"), sum(outcomes));
     }
+    let adapted = total(&experiments, |one| adapted_alarms(&one.rows, ADAPTED_DAYS));
+    row(&mut table, &format!("  one in {ADAPTED_DAYS} d, limit adapted to the budget"), adapted);
     trivial_rows(&experiments, &mut table);
     published_rows(&mut table);
     table.note(format!("{per_row_us:.2} µs of processor time per row, learning included"));
@@ -308,6 +314,18 @@ fn sum(outcomes: &[Outcome]) -> Outcome {
 fn alarms(rows: &[Vec<f64>], days_per_false_alarm: f64, refit: bool) -> Vec<bool> {
     let mut monitor = monitor(rows, days_per_false_alarm, refit);
     rows.iter().map(|row| monitor.push(row, 0).alarm).collect()
+}
+
+/// The same detector under a limit that follows the budget instead of its own, which takes it as an upper bound.
+fn adapted_alarms(rows: &[Vec<f64>], days_per_false_alarm: f64) -> Vec<bool> {
+    let (training, judged) = rows.split_at(TRAINING_ROWS.min(rows.len()));
+    let mut monitor = monitor(rows, days_per_false_alarm, false);
+    training.iter().for_each(|row| _ = monitor.push(row, 0));
+    let mut again = monitor.clone();
+    let known: Vec<f64> = training.iter().map(|row| again.push(row, 0).score).collect();
+    let mut limit = adaptive(&known, days_per_false_alarm * ROWS_PER_DAY);
+    let verdicts = judged.iter().map(|row| limit.push(monitor.push(row, 0).score) != Call::Quiet);
+    training.iter().map(|_| false).chain(verdicts).collect()
 }
 
 /// The product's detector: it will learn from the first rows, and is then frozen unless it may `refit`.
