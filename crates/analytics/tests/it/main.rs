@@ -1,3 +1,4 @@
-//! What only a whole process can show: judging an event takes no memory.
+//! What only a whole process can show (judging an event takes no memory), and the laws that all algorithms keep.
 
 mod allocations;
+mod laws;

@@ -1,0 +1,117 @@
+//! Row by row and at once give the same, and order does not matter where it means nothing.
+
+use analytics::detect::isolation::IsolationForest;
+use analytics::detect::mahalanobis::Mahalanobis;
+use analytics::detect::quantile::TDigest;
+use analytics::forecast::{EtsForm, Noise as EtsNoise, Season, Trend, accuracy, ets_of};
+use analytics::monitor::{Method, Monitor, Options, Rest, Track};
+use analytics::trees::{Data, Params, train};
+use analytics::vibration::levels;
+use analytics::{Detector, Frame};
+use proptest::prelude::*;
+
+use super::{Noise, wild};
+
+fn bits(values: &[f64]) -> Vec<u64> {
+    values.iter().map(|value| if value.is_nan() { 0 } else { value.to_bits() }).collect()
+}
+
+fn rows(frame: &Frame) -> Vec<Vec<f64>> {
+    let mut row = Vec::new();
+    (0..frame.n_rows())
+        .map(|row_idx| {
+            frame.copy_row(row_idx, &mut row);
+            row.clone()
+        })
+        .collect()
+}
+
+/// What a detector says of a frame at once, and row by row.
+fn check<D: Detector + Clone>(
+    mut detector: D,
+    training: &Frame,
+    frame: &Frame,
+    push: impl Fn(&mut D, &[f64]) -> f64,
+) {
+    detector.fit(training);
+    let mut alone = detector.clone();
+    let mut at_once = Vec::new();
+    detector.score(frame, &mut at_once);
+    let one_by_one: Vec<f64> = rows(frame).iter().map(|row| push(&mut alone, row)).collect();
+    assert_eq!(bits(&at_once), bits(&one_by_one));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn detectors_say_the_same_row_by_row(values in wild(0..300), seed in 0u64..99) {
+        let training = Frame::from_rows(2, &Noise::normals(seed, 400));
+        let frame = Frame::from_rows(2, &values);
+        check(Mahalanobis::new(0, 0.1), &training, &frame, |d, row| d.push(row));
+        check(Mahalanobis::new(2, 0.1), &training, &frame, |d, row| d.push(row));
+        check(IsolationForest::new(10, 32, seed), &training, &frame, |d, row| d.score_row(row));
+    }
+
+    #[test]
+    fn monitors_say_the_same_row_by_row(values in wild(0..200), seed in 0u64..99) {
+        let training = Frame::from_rows(2, &Noise::normals(seed, 400));
+        let frame = Frame::from_rows(2, &values);
+        let cva = Method::Cva { past: 2, future: 2, states: 2, outputs: None, rest: Rest::Residual };
+        for method in [Method::Pca { lags: 1, components: 2 }, cva] {
+            let options = Options { method, shrinkage: 0.01, smoothing: 0.3 };
+            let monitor = Monitor::fit(&training, options).expect("normal rows");
+            let mut track = Track::default();
+            for (point, row) in monitor.points(&frame).iter().zip(rows(&frame)) {
+                match monitor.push(&mut track, &row) {
+                    Some(alone) => prop_assert_eq!(alone, *point),
+                    None => prop_assert!(point.t2.is_nan()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn forests_say_the_same_row_by_row_and_do_not_mind_the_order(seed in 0u64..99) {
+        let values = Noise::normals(seed, 900);
+        let frame = Frame::from_rows(3, &values);
+        let target: Vec<f64> = rows(&frame).iter().map(|row| row[0] - row[1] * row[2]).collect();
+        let params = Params { n_trees: 5, min_leaf_rows: 5, ..Params::default() };
+        let forest = train(&Data { columns: &frame.columns, target: &target, weights: None }, &params).expect("good");
+        let at_once = forest.predict_columns(&frame.columns);
+        let alone: Vec<f64> = rows(&frame).iter().map(|row| forest.predict(row)).collect();
+        prop_assert_eq!(bits(&at_once), bits(&alone));
+        let turned: Vec<Vec<f64>> = frame.columns.iter().map(|of| of.iter().rev().copied().collect()).collect();
+        let backwards: Vec<f64> = target.iter().rev().copied().collect();
+        let other = train(&Data { columns: &turned, target: &backwards, weights: None }, &params).expect("good");
+        for (a, b) in at_once.iter().zip(other.predict_columns(&frame.columns)) {
+            prop_assert!((a - b).abs() < 1e-6, "{a} {b}");
+        }
+    }
+
+    /// The smoothing of a series is the smoothing of its first part, pushed on.
+    #[test]
+    fn smoothing_goes_on_from_where_it_was_fitted(seed in 0u64..99) {
+        let series: Vec<f64> = Noise::normals(seed, 60).iter().map(|x| 50.0 + x).collect();
+        let form = EtsForm { noise: EtsNoise::Additive, trend: Trend::Damped, season: Season::Additive };
+        let mut model = ets_of(&series[..40], 4, form).expect("long enough");
+        let ahead = model.forecast(8);
+        model.push(f64::NAN);
+        prop_assert_eq!(&model.forecast(7)[..], &ahead[1..]);
+        series[41..].iter().for_each(|x| model.push(*x));
+        prop_assert!(accuracy::mae(&[50.0; 4], &model.forecast(4)) < 10.0);
+    }
+
+    #[test]
+    fn quantiles_and_levels_do_not_mind_the_order(mut values in prop::collection::vec(-1e3..1e3f64, 2..500)) {
+        let both = |values: &[f64]| {
+            let mut digest = TDigest::new(1000.0);
+            values.iter().for_each(|value| digest.push(*value));
+            (digest.value(0.5), levels(values).expect("finite").rms)
+        };
+        let one = both(&values);
+        values.reverse();
+        let other = both(&values);
+        prop_assert!((one.0 - other.0).abs() < 60.0 && (one.1 - other.1).abs() < 1e-9, "{one:?} {other:?}");
+    }
+}

@@ -1,0 +1,117 @@
+//! A million rows are no trouble: nothing grows without bound, nothing takes more than a moment.
+
+use analytics::clean::{Aggregate, Fill, Redundant, Regimes, Rules, Track, align, fill};
+use analytics::detect::adwin::Adwin;
+use analytics::detect::budget::Budget;
+use analytics::detect::conformal::{Conformal, EProcess};
+use analytics::detect::cusum::Cusum;
+use analytics::detect::ewma::RobustEwma;
+use analytics::detect::half_space::{self, HalfSpaceTrees};
+use analytics::detect::isolation::IsolationForest;
+use analytics::detect::mahalanobis::Mahalanobis;
+use analytics::detect::records::Records;
+use analytics::detect::seasonal::SeasonalResidual;
+use analytics::drift::compare;
+use analytics::drift::online::OnlineChangePoints;
+use analytics::forecast::{Ridge, accuracy, ets, intermittent, theta};
+use analytics::monitor::{Method, Monitor, Options};
+use analytics::quality::{self, RuleChart, Tolerance, capability};
+use analytics::vibration::{Plans, levels, spectrum};
+use analytics::{Detector, Frame};
+
+use super::Noise;
+
+const N: usize = 1_000_000;
+
+/// Text of a state that must be no longer after a million values than after a hundred thousand, give or take digits.
+fn check_bounded<S: serde::Serialize>(
+    mut state: S,
+    values: &[f64],
+    mut push: impl FnMut(&mut S, f64),
+) {
+    let size = |state: &S| serde_json::to_string(state).expect("serializes").len();
+    values[..N / 10].iter().for_each(|x| push(&mut state, *x));
+    let before = size(&state);
+    values[N / 10..].iter().for_each(|x| push(&mut state, *x));
+    let after = size(&state);
+    assert!(after <= 2 * before + 1000, "{before} bytes became {after}");
+}
+
+#[test]
+fn streams_stay_small() {
+    let values = Noise::normals(1, N);
+    let rules = Rules::default();
+    let mut time_us = 0;
+    check_bounded(Track::default(), &values, |d, x| {
+        time_us += 1_000_000;
+        d.judge(&rules, time_us, time_us, x);
+    });
+    check_bounded(Redundant::new(3, 1000, 1.0, 20.0), &values, |d, x| _ = d.push(&[x, 0.0, -x]));
+    check_bounded(RobustEwma::new(0.01), &values, |d, x| _ = d.push(x));
+    check_bounded(SeasonalResidual::new(24, 0.1), &values, |d, x| _ = d.push(3, x));
+    check_bounded(Cusum::new(0.5, 5.0), &values, |d, x| _ = d.push(x));
+    check_bounded(Adwin::new(0.002, 32), &values, |d, x| _ = d.push(x));
+    check_bounded(Records::new(24), &values, |d, x| _ = d.push(x));
+    check_bounded(EProcess::default(), &values, |d, x| _ = d.push((x.abs() / 7.0).min(1.0)));
+    check_bounded(Budget::new(&values[..1000], 1e4, 3, 2.0), &values, |d, x| _ = d.push(x));
+    check_bounded(RuleChart::new(quality::Rules::NELSON), &values, |d, x| _ = d.push(x));
+    let options = half_space::Options { trees: 5, depth: 6, window: 250, seed: 1 };
+    check_bounded(HalfSpaceTrees::new(1, options), &values, |d, x| _ = d.push(&[x]));
+    check_bounded(OnlineChangePoints::new(1e4), &values, |d, x| _ = d.push(x));
+    let series: Vec<f64> = values[..60].iter().map(|x| 100.0 + x).collect();
+    check_bounded(ets(&series, 4).expect("long enough"), &values, |d, x| d.push(100.0 + x));
+}
+
+#[test]
+fn whole_tables_are_taken_at_once() {
+    let values = Noise::normals(2, N);
+    let frame = Frame::from_rows(2, &values);
+    let (old, new) = (frame.rows(0..N / 4), frame.rows(N / 4..N / 2));
+    assert!(compare(&old, &new, 0.001).iter().all(|drift| drift.p_value > 1e-6));
+    let mut scores = Vec::new();
+    let mut distance = Mahalanobis::new(1, 0.1);
+    distance.fit(&frame);
+    distance.score(&frame, &mut scores);
+    let mut forest = IsolationForest::new(4, 256, 1);
+    forest.fit(&frame);
+    forest.score(&frame, &mut scores);
+    assert_eq!(scores.len(), N);
+    let method = Method::Pca { lags: 0, components: 1 };
+    let options = Options { method, shrinkage: 0.0, smoothing: 1.0 };
+    let points = Monitor::fit(&frame, options).expect("normal rows").points(&frame);
+    let mean = points.iter().map(|point| point.t2).sum::<f64>() / points.len() as f64;
+    assert!((mean - 1.0).abs() < 0.02, "{mean}");
+    assert_eq!(Conformal::new(&values).p_value(100.0), 1.0 / (N as f64 + 1.0));
+    assert_eq!(Regimes::learn(&values, 3).n_states(), 1);
+}
+
+#[test]
+fn long_series_are_filled_aligned_and_continued() {
+    let mut values = Noise::normals(3, N);
+    values.iter_mut().step_by(7).for_each(|x| *x = f64::NAN);
+    for how in [Fill::Hold, Fill::Linear, Fill::Seasonal { period: 100 }] {
+        let mut filled = values.clone();
+        fill(&mut filled, how, 1);
+        assert!(filled[1..N - 1].iter().all(|x| x.is_finite()));
+    }
+    let times: Vec<i64> = (0..N as i64).collect();
+    assert_eq!(align(&[(&times, &values)], 0, N as i64, 10, Aggregate::Mean).n_rows(), N / 10);
+    let ahead = theta(&values, 1, 3).expect("long enough");
+    assert!(ahead.iter().all(|x| x.abs() < 0.5), "{ahead:?}");
+    let ridge = Ridge::fit(&[&values], 4, 2, 0.01).expect("whole windows");
+    assert_eq!(ridge.horizon(), 2);
+    assert!(accuracy::mae(&values, &vec![0.0; N]) < 1.0);
+    assert!(intermittent::croston(&values, 0.1).is_finite());
+}
+
+#[test]
+fn long_records_are_analyzed() {
+    let values = Noise::normals(4, N);
+    let found = levels(&values).expect("finite");
+    assert!((found.rms - 1.0).abs() < 0.01);
+    let found = spectrum(&mut Plans::default(), &values, 1000.0).expect("finite");
+    assert!(found.amplitudes.len() >= N / 2);
+    let tolerance = Tolerance { low: Some(-3.0), high: Some(3.0) };
+    let found = capability(&values, tolerance, 0.95).expect("finite");
+    assert!((found.ppk.value - 1.0).abs() < 0.01, "{}", found.ppk.value);
+}
