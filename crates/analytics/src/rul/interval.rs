@@ -7,7 +7,7 @@ const MAX_BANDS: usize = 10;
 /// Fewest errors of a band.
 const MIN_ERRORS: usize = 100;
 
-/// Errors in units of their expected size, sorted by the band of predicted life that they came from.
+/// Errors over the root of their expected size, sorted by the band of predicted life that they came from.
 ///
 /// Machines are not seen evenly along their lives, and far from failure the cap bends the errors. Quantiles by
 /// band (Mondrian conformal prediction, Vovk et al. (2005), sec. 4.5) hold in each band, whatever the mix.

@@ -82,9 +82,15 @@ pub fn train(runs: &[Run], params: &Params) -> Result<Model, Error> {
     model.bag = bag;
     model.spread = spread;
     let scores: Vec<f64> =
-        errors.iter().zip(&expected).map(|(error, size)| error / size.max(MIN_SPREAD)).collect();
+        errors.iter().zip(&expected).map(|(error, size)| error / scale(*size)).collect();
     model.calibration = Calibration::fit(&predicted, &scores);
     Ok(model)
+}
+
+/// In what errors are measured to compare them: the root of their expected size. The size itself is known too badly
+/// to be trusted in full; halfway between it and none, in the logarithm, intervals are shortest.
+fn scale(expected_size: f64) -> f64 {
+    expected_size.max(MIN_SPREAD).sqrt()
 }
 
 /// Features and labels of all rows whose remaining life is known, as [`train`] sees them.
@@ -289,7 +295,7 @@ impl Model {
         let rul = mean(&self.bag).clamp(0.0, self.cap);
         let spread = mean(&self.spread).max(MIN_SPREAD);
         let (low, high) = self.calibration.interval(rul, self.coverage);
-        let end = |score: f64| (rul + spread * score).clamp(0.0, self.cap);
+        let end = |score: f64| (rul + scale(spread) * score).clamp(0.0, self.cap);
         Estimate { rul, low: end(low.min(0.0)), high: end(high.max(0.0)), spread }
     }
 
@@ -313,7 +319,7 @@ impl Model {
         if horizon.is_nan() || horizon >= self.cap {
             return f64::NAN;
         }
-        let score = (horizon - estimate.rul) / estimate.spread;
+        let score = (horizon - estimate.rul) / scale(estimate.spread);
         self.calibration.share_above(estimate.rul, score)
     }
 }

@@ -9,10 +9,10 @@ use super::wear::Wear;
 use super::{Error, Lookback, Model};
 use crate::trees::Forest;
 
-/// Version 1 of the file.
+/// Version 2 of the file: errors are over the root of their expected size, in version 1 over the size itself.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FileV1 {
+struct FileV2 {
     version: u32,
     cap: f64,
     lookback: Lookback,
@@ -30,8 +30,8 @@ impl Model {
     /// Writes the model as JSON, exactly: [`Model::from_json`] gives an equal model.
     pub fn to_json(&self) -> String {
         let forests = |bag: &[Forest]| bag.iter().map(Forest::to_json).collect();
-        let file = FileV1 {
-            version: 1,
+        let file = FileV2 {
+            version: 2,
             cap: self.cap,
             lookback: self.lookback,
             coverage: self.coverage,
@@ -50,7 +50,7 @@ impl Model {
     /// # Errors
     /// If the text is not such a file or its parts do not fit together.
     pub fn from_json(text: &str) -> Result<Model, Error> {
-        let file: FileV1 = serde_json::from_str(text)?;
+        let file: FileV2 = serde_json::from_str(text)?;
         let forests = |bag: &[String]| -> Result<Vec<Forest>, Error> {
             bag.iter().map(|text| Ok(Forest::from_json(text)?)).collect()
         };
@@ -62,7 +62,7 @@ impl Model {
             !bag.is_empty() && bag.iter().all(fits)
         };
         let checks = [
-            (file.version == 1, "its version is unknown"),
+            (file.version == 2, "its version is unknown"),
             (file.sensors.iter().all(|&i| i < n_sensors), "it looks at a sensor that is not there"),
             (file.conditions.is_good(), "its operating conditions are incomplete"),
             (file.wear.fits(file.sensors.len()), "its directions of wear do not fit its sensors"),

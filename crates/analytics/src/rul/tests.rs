@@ -113,7 +113,7 @@ fn threads_and_repetition_change_nothing() {
 fn damaged_files_are_refused() {
     let json = train(&fleet(10, 9), &quick()).expect("good records").to_json();
     for (from, to) in [
-        ("\"version\":1,\"cap\"", "\"version\":2,\"cap\""),
+        ("\"version\":2,\"cap\"", "\"version\":1,\"cap\""),
         ("\"sensors\":[0", "\"sensors\":[9"),
         ("\"lookback\":\"Whole\"", "\"lookback\":{\"Rows\":5}"),
         ("\"edges\":[", "\"edges\":[1e9,"),
