@@ -19,9 +19,10 @@ pub fn mse(actual: &[f64], forecast: &[f64]) -> f64 {
 /// assert_eq!(smape_percent(&[100.0, 0.0], &[300.0, 0.0]), 50.0); // 100 % and 0 %
 /// ```
 pub fn smape_percent(actual: &[f64], forecast: &[f64]) -> f64 {
-    mean(pairs(actual, forecast).map(|(y, f)| match y.abs() + f.abs() {
+    // Halves, because the sum of the largest numbers is infinite.
+    mean(pairs(actual, forecast).map(|(y, f)| match 0.5 * y.abs() + 0.5 * f.abs() {
         0.0 => 0.0,
-        size => 200.0 * (y - f).abs() / size,
+        size => 200.0 * ((0.5 * y - 0.5 * f).abs() / size),
     }))
 }
 
