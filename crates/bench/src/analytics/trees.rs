@@ -15,6 +15,8 @@ use tasks::Task;
 
 /// Threads of the second timing.
 const N_THREADS: usize = 4;
+/// Deals of random folds over which differences are averaged.
+const N_DEALS: u64 = 10;
 /// Rows of the single-row timing and of the comparison with onnxruntime.
 const N_SINGLE: usize = 2000;
 
@@ -25,7 +27,13 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let tasks = tasks::all(&options.data, options.seed)?;
     let folder = std::env::temp_dir().join(format!("fettler-trees-{}", std::process::id()));
     fs::create_dir_all(&folder).context("cannot make a folder for the peer")?;
-    let tables = compare(&tasks, &folder, options);
+    let tables = compare(&tasks, &folder, options).and_then(|mut tables| {
+        if options.peers {
+            let tasks = tasks::dealt(&options.data, options.seed, N_DEALS)?;
+            tables.insert(1, over_deals(&tasks, &folder, options.seed)?);
+        }
+        Ok(tables)
+    });
     fs::remove_dir_all(&folder).context("cannot remove the peer's folder")?;
     tables
 }
@@ -33,16 +41,55 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
 fn compare(tasks: &[Task], folder: &Path, options: &Options) -> anyhow::Result<Vec<Table>> {
     let ours =
         tasks.iter().map(|task| measure(task, folder)).collect::<anyhow::Result<Vec<_>>>()?;
-    let plan: Vec<Value> = tasks.iter().map(plan_of).collect();
-    let plan = json!({"n_threads": N_THREADS, "tasks": plan});
-    fs::write(folder.join("tasks.json"), plan.to_string()).context("cannot write the tasks")?;
-    let peer = match options.peers {
-        true => Some(peer::run("analytics-trees", &[&folder.to_string_lossy()])?),
-        false => None,
-    };
+    let peer = if options.peers { Some(run_peer(tasks, folder)?) } else { None };
     let mut tables = vec![accuracy(tasks, &ours, peer.is_some(), folder)?];
     tables.push(speed(tasks, &ours, peer.as_ref()));
     Ok(tables)
+}
+
+fn run_peer(tasks: &[Task], folder: &Path) -> anyhow::Result<Value> {
+    let plan: Vec<Value> = tasks.iter().map(plan_of).collect();
+    let plan = json!({"n_threads": N_THREADS, "tasks": plan});
+    fs::write(folder.join("tasks.json"), plan.to_string()).context("cannot write the tasks")?;
+    peer::run("analytics-trees", &[&folder.to_string_lossy()])
+}
+
+/// What the chance of the folds does to the difference: the same comparison over several deals.
+fn over_deals(tasks: &[Task], folder: &Path, seed: u64) -> anyhow::Result<Table> {
+    let ours =
+        tasks.iter().map(|task| measure(task, folder)).collect::<anyhow::Result<Vec<_>>>()?;
+    run_peer(tasks, folder)?;
+    let title =
+        format!("The same with {N_DEALS} deals of folds: mean, and standard error of the mean");
+    let columns =
+        ["task", "loss", "ours", "LightGBM 4.7", "ours less theirs", "from … to …", "better in"];
+    let mut table = Table::new(title, &columns);
+    for (tasks, ours) in tasks.chunks(N_DEALS as usize).zip(ours.chunks(N_DEALS as usize)) {
+        let (loss, judge) = tasks[0].losses()[0];
+        let mut pairs = Vec::with_capacity(tasks.len());
+        for (task, measured) in tasks.iter().zip(ours) {
+            let theirs = read(&folder.join(format!("{}.lightgbm", task.name)))?;
+            pairs.push((judge(task, &measured.predicted), judge(task, &theirs)));
+        }
+        let n = pairs.len() as f64;
+        let apart: Vec<f64> =
+            pairs.iter().map(|(own, other)| 100.0 * (own / other - 1.0)).collect();
+        let mean = apart.iter().sum::<f64>() / n;
+        let variance = apart.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let (low, high) =
+            apart.iter().fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(*x), b.max(*x)));
+        table.row([
+            tasks[0].name.split('-').next().unwrap_or_default().to_owned(),
+            loss.to_owned(),
+            format!("{:.4}", pairs.iter().map(|pair| pair.0).sum::<f64>() / n),
+            format!("{:.4}", pairs.iter().map(|pair| pair.1).sum::<f64>() / n),
+            format!("{mean:+.2} % ± {:.2}", (variance / n).sqrt()),
+            format!("{low:+.2} … {high:+.2} %"),
+            format!("{} of {n}", apart.iter().filter(|x| **x < 0.0).count()),
+        ]);
+    }
+    table.note(format!("seeds {seed} to {}; goal: within 1 %", seed + N_DEALS - 1));
+    Ok(table)
 }
 
 /// What our forests did on one task.
@@ -81,7 +128,7 @@ fn measure(task: &Task, folder: &Path) -> anyhow::Result<Measured> {
             train(&data, &Params { n_threads: N_THREADS, ..task.params.clone() })?;
             measured.wall_s = clock.elapsed().as_secs_f64();
             measured.row_us = single_row_us(&forest, &rows[..rows.len().min(N_SINGLE)]);
-            write_onnx(&forest, &rows[..rows.len().min(N_SINGLE)], folder, task.name)?;
+            write_onnx(&forest, &rows[..rows.len().min(N_SINGLE)], folder, &task.name)?;
         }
     }
     Ok(measured)
@@ -168,7 +215,7 @@ fn accuracy(
             let theirs = peer.as_ref().map(|predicted| judge(task, predicted));
             let apart = theirs.map(|theirs| format!("{:+.2} %", 100.0 * (own / theirs - 1.0)));
             table.row([
-                task.name.to_owned(),
+                task.name.clone(),
                 task.target.len().to_string(),
                 task.columns.len().to_string(),
                 loss.to_owned(),
@@ -212,11 +259,11 @@ fn speed(tasks: &[Task], ours: &[Measured], peer: Option<&Value>) -> Table {
         ],
     );
     for (task, measured) in tasks.iter().zip(ours) {
-        let theirs = |key: &str| peer.and_then(|peer| peer[task.name][key].as_f64());
+        let theirs = |key: &str| peer.and_then(|peer| peer[&task.name][key].as_f64());
         let show =
             |x: Option<f64>, digits: usize| x.map_or(String::new(), |x| format!("{x:.digits$}"));
         table.row([
-            task.name.to_owned(),
+            task.name.clone(),
             format!("{:.2}", measured.cpu_s),
             show(theirs("cpu_s"), 2),
             show(theirs("cpu_s").map(|x| measured.cpu_s / x), 2),

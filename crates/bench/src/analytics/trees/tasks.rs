@@ -11,7 +11,7 @@ use crate::data;
 
 /// A table to learn from, with the rows that judge.
 pub(super) struct Task {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// What is predicted from what, and how it is split.
     pub(super) about: &'static str,
     pub(super) columns: Vec<Vec<f64>>,
@@ -27,6 +27,19 @@ type Judge = fn(&Task, &[f64]) -> f64;
 pub(super) fn all(data: &Path, seed: u64) -> anyhow::Result<Vec<Task>> {
     let (energy, load) = steel(data, seed)?;
     Ok(vec![failures(data, seed)?, energy, load, life(data, seed)?])
+}
+
+/// The tasks with random folds, dealt anew with `n` seeds: task by task, seed by seed.
+pub(super) fn dealt(data: &Path, seed: u64, n: u64) -> anyhow::Result<Vec<Task>> {
+    let mut tasks = Vec::new();
+    for make in [failures, |data: &Path, seed| Ok(steel(data, seed)?.1)] {
+        for seed in seed..seed + n {
+            let mut task = make(data, seed)?;
+            task.name = format!("{}-{seed}", task.name);
+            tasks.push(task);
+        }
+    }
+    Ok(tasks)
 }
 
 impl Task {
@@ -134,7 +147,7 @@ fn failures(data: &Path, seed: u64) -> anyhow::Result<Task> {
     let parts = ai4i::read(data)?;
     let rows: Vec<u64> = (0..parts.failed.len() as u64).collect();
     Ok(Task {
-        name: "ai4i",
+        name: "ai4i".to_owned(),
         about: "machine failure from type, temperatures, speed, torque and wear; 5 folds of rows",
         columns: parts.columns.to_vec(),
         target: parts.failed,
@@ -174,7 +187,7 @@ fn steel(data: &Path, seed: u64) -> anyhow::Result<(Task, Task)> {
     }
     let groups: Vec<u64> = (0..load.len()).map(|i| (i / DAY) as u64).collect();
     let load = Task {
-        name: "steel_load",
+        name: "steel_load".to_owned(),
         about: "kind of load (3 classes) from power, reactive power, CO2 and time of day; 5 folds of days",
         columns: electrical,
         folds: deal(&groups, 5, seed),
@@ -205,7 +218,7 @@ fn day_ahead(usage: &[f64], second: &[f64]) -> Task {
     columns.extend([DAY, 2 * DAY, WEEK - 1, WEEK, WEEK + 1, 2 * WEEK].map(lag));
     let test_from = usage.len() - 60 * DAY;
     Task {
-        name: "steel_energy",
+        name: "steel_energy".to_owned(),
         about: "energy of a quarter hour a day ahead from calendar and lags; the last 60 days judge",
         columns,
         target: rows.clone().map(|i| usage[i]).collect(),
@@ -223,7 +236,7 @@ fn life(data: &Path, seed: u64) -> anyhow::Result<Task> {
     let runs = cmapss::runs(&cmapss::folder(data), "train", "FD001")?;
     let table = rul::learning_table(&runs, &rul::Params { seed, ..rul::Params::default() })?;
     Ok(Task {
-        name: "cmapss",
+        name: "cmapss".to_owned(),
         about: "capped remaining life of FD001 from whole-record features; 5 folds of engines",
         folds: deal(&table.machines, 5, seed),
         columns: table.columns,
