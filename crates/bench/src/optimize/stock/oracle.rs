@@ -4,11 +4,10 @@
 use optimize::stock::{Demand, lot, min_max, newsvendor, reorder, serial, tree};
 use serde_json::Value;
 
+use super::coarse;
+
 type Figures = Vec<(&'static str, f64)>;
 type Solve = fn(&Value) -> anyhow::Result<Figures>;
-
-/// Serial systems whose levels in the reference are points of a coarse grid.
-pub(super) const GRID: [&str; 2] = ["example_6_1", "problem_6_1"];
 
 pub(super) const ALL: &[(&str, Solve)] = &[
     ("example_3_1", |inputs| {
@@ -70,23 +69,12 @@ pub(super) const ALL: &[(&str, Solve)] = &[
     }),
     ("example_5_8", poisson_reorder),
     ("problem_5_2", poisson_reorder),
-    ("example_6_1", |_| {
-        let stages = [(3.0, 1.0), (2.0, 1.0), (2.0, 2.0)];
-        serial_figures(
-            &stages,
-            37.12,
-            Demand::Normal { mean: 5.0, sd: 1.0 },
-            &["S.1", "S.2", "S.3"],
-        )
-    }),
-    ("problem_6_1", |_| {
-        let demand = Demand::Normal { mean: 100.0, sd: 15.0 };
-        serial_figures(&[(1.0, 1.0), (1.0, 1.0)], 15.0, demand, &["S.1", "S.2"])
-    }),
-    ("shang_song_1", |_| shang_song([0.25; 4], 9.0)),
-    ("shang_song_9", |_| shang_song([0.25, 2.5, 2.5, 0.25], 9.0)),
-    ("shang_song_17", |_| shang_song([0.25; 4], 99.0)),
-    ("shang_song_25", |_| shang_song([0.25, 2.5, 2.5, 0.25], 99.0)),
+    ("example_6_1", |_| Serial::example_6_1().exact()),
+    ("problem_6_1", |_| Serial::problem_6_1().exact()),
+    ("shang_song_1", |_| Serial::shang_song([0.25; 4], 9.0).exact()),
+    ("shang_song_9", |_| Serial::shang_song([0.25, 2.5, 2.5, 0.25], 9.0).exact()),
+    ("shang_song_17", |_| Serial::shang_song([0.25; 4], 99.0).exact()),
+    ("shang_song_25", |_| Serial::shang_song([0.25, 2.5, 2.5, 0.25], 99.0).exact()),
     ("example_6_3", |_| {
         let stages = [
             stage(7.0, 1, &[1], Some(1), 1.0),
@@ -173,27 +161,60 @@ fn poisson_reorder(inputs: &Value) -> anyhow::Result<Figures> {
     Ok(vec![("cost", best.cost.unwrap_or(f64::NAN)), ("r", best.point), ("Q", best.quantity)])
 }
 
-fn serial_figures(
-    stages: &[(f64, f64)],
-    p: f64,
-    demand: Demand,
-    names: &[&'static str],
-) -> anyhow::Result<Figures> {
-    let stage = |(echelon_holding_cost, lead_time): &(f64, f64)| serial::Stage {
-        echelon_holding_cost: *echelon_holding_cost,
-        lead_time: *lead_time,
+/// A serial system computed as the reference was, where that is coarser than ours; nothing for other instances.
+pub(super) fn as_there(name: &str) -> Option<Figures> {
+    let system = match name {
+        "example_6_1" => Serial::example_6_1(),
+        "problem_6_1" => Serial::problem_6_1(),
+        "shang_song_1" => Serial::shang_song([0.25; 4], 9.0),
+        "shang_song_9" => Serial::shang_song([0.25, 2.5, 2.5, 0.25], 9.0),
+        "shang_song_17" => Serial::shang_song([0.25; 4], 99.0),
+        "shang_song_25" => Serial::shang_song([0.25, 2.5, 2.5, 0.25], 99.0),
+        _ => return None,
     };
-    let stages: Vec<serial::Stage> = stages.iter().map(stage).collect();
-    let best = serial::base_stock(&stages, p, demand)?;
-    let mut figures = vec![("cost", best.cost)];
-    figures.extend(names.iter().copied().zip(best.echelon));
-    Ok(figures)
+    let (cost, levels) = coarse::base_stock(&system.stages, system.shortage_cost, system.demand);
+    Some(system.figures(cost, levels))
 }
 
-/// Four stages of a quarter of a period each, Poisson demand of 16 (Shang & Song 2003).
-fn shang_song(echelon: [f64; 4], p: f64) -> anyhow::Result<Figures> {
-    let stages = echelon.map(|h| (h, 0.25));
-    serial_figures(&stages, p, Demand::Poisson { mean: 16.0 }, &["S.1", "S.2", "S.3", "S.4"])
+struct Serial {
+    /// Echelon holding cost and lead time, from the stage that serves the customer upwards.
+    stages: Vec<(f64, f64)>,
+    shortage_cost: f64,
+    demand: Demand,
+}
+
+impl Serial {
+    fn example_6_1() -> Self {
+        let demand = Demand::Normal { mean: 5.0, sd: 1.0 };
+        Self { stages: vec![(3.0, 1.0), (2.0, 1.0), (2.0, 2.0)], shortage_cost: 37.12, demand }
+    }
+
+    fn problem_6_1() -> Self {
+        let demand = Demand::Normal { mean: 100.0, sd: 15.0 };
+        Self { stages: vec![(1.0, 1.0), (1.0, 1.0)], shortage_cost: 15.0, demand }
+    }
+
+    /// Four stages of a quarter of a period each, Poisson demand of 16 (Shang & Song 2003).
+    fn shang_song(echelon: [f64; 4], shortage_cost: f64) -> Self {
+        let demand = Demand::Poisson { mean: 16.0 };
+        Self { stages: echelon.map(|h| (h, 0.25)).to_vec(), shortage_cost, demand }
+    }
+
+    fn exact(&self) -> anyhow::Result<Figures> {
+        let stage = |&(echelon_holding_cost, lead_time): &(f64, f64)| serial::Stage {
+            echelon_holding_cost,
+            lead_time,
+        };
+        let stages: Vec<serial::Stage> = self.stages.iter().map(stage).collect();
+        let best = serial::base_stock(&stages, self.shortage_cost, self.demand)?;
+        Ok(self.figures(best.cost, best.echelon))
+    }
+
+    fn figures(&self, cost: f64, levels: Vec<f64>) -> Figures {
+        let mut figures = vec![("cost", cost)];
+        figures.extend(["S.1", "S.2", "S.3", "S.4"].into_iter().zip(levels));
+        figures
+    }
 }
 
 fn stage(
