@@ -28,6 +28,19 @@ pub struct Gain {
     pub unit: String,
 }
 
+impl Gain {
+    /// The gain of a calculation without chance.
+    pub fn certain(gain: f64, unit: &str) -> Gain {
+        Gain {
+            expected: gain,
+            low: gain,
+            high: gain,
+            confidence_percent: 100.0,
+            unit: unit.to_owned(),
+        }
+    }
+}
+
 /// A condition that was checked on the proposed solution.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Constraint {

@@ -157,13 +157,7 @@ pub fn recommend(
             plan.grid_kw.len()
         ),
         steps,
-        gain: Gain {
-            expected: gain,
-            low: gain,
-            high: gain,
-            confidence_percent: 100.0,
-            unit: currency.into(),
-        },
+        gain: Gain::certain(gain, currency),
         constraints: vec![Constraint {
             what: "grid connection, kW".into(),
             slack: problem.grid_kw - peak,

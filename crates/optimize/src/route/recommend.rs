@@ -25,13 +25,7 @@ pub fn recommend(
             plan.cost
         ),
         steps: steps(problem, plan, now),
-        gain: Gain {
-            expected: gain,
-            low: gain,
-            high: gain,
-            confidence_percent: 100.0,
-            unit: currency.to_owned(),
-        },
+        gain: Gain::certain(gain, currency),
         constraints: constraints(problem, plan),
         evidence: Evidence {
             window_us: None,

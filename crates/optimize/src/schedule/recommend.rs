@@ -27,13 +27,7 @@ pub fn recommend(
             cost.n_changed
         ),
         steps: steps(problem, plan, now),
-        gain: Gain {
-            expected: gain,
-            low: gain,
-            high: gain,
-            confidence_percent: 100.0,
-            unit: unit.to_owned(),
-        },
+        gain: Gain::certain(gain, unit),
         constraints: constraints(problem, plan),
         evidence: Evidence {
             window_us: None,
