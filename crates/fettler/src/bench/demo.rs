@@ -22,6 +22,8 @@ const ALARM_S: f64 = 120.0;
 const LIVE_WITHIN: Duration = Duration::from_secs(300);
 /// The machine that the demo lets fail by itself.
 const FAILING: &str = "spindle02";
+/// What a demo brings when it is not told otherwise.
+const HISTORY_DAYS: f64 = 30.0;
 const DAY_S: f64 = 86_400.0;
 
 #[derive(ClapArgs)]
@@ -47,7 +49,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         let raised = demo.raised().await?;
         let false_alarms: Vec<_> =
             raised.iter().filter(|raised| raised.day < demo.live_day).collect();
-        let first_day = demo.live_day - demo.days;
+        let first_day = demo.live_day - HISTORY_DAYS;
         let young = false_alarms.iter().filter(|raised| raised.day < first_day + 2.0).count();
         for raised in &false_alarms {
             tracing::info!(day = raised.day - first_day, machine = raised.asset, "false alarm");
@@ -85,7 +87,6 @@ struct Demo {
     live_since: Instant,
     /// Days since 1970 when the live data began.
     live_day: f64,
-    days: f64,
     /// Kept open: a demo that cannot print would end.
     _lines: Lines<BufReader<ChildStdout>>,
 }
@@ -126,7 +127,6 @@ impl Demo {
             live_s: started.elapsed().as_secs_f64(),
             live_since: Instant::now(),
             live_day: connect::now_us() as f64 / 1e6 / DAY_S,
-            days: 30.0,
             _lines: lines,
         })
     }
