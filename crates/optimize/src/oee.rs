@@ -1,7 +1,7 @@
 //! Overall equipment effectiveness and the six big losses as time (ISO 22400-2).
 //!
 //! ```text
-//! shifts + state stream + counts ──► one bucket for every microsecond of a shift ──► ratios, reasons, advice
+//! calendar ─► shifts + state stream + counts ──► one bucket for every microsecond of a shift ──► ratios, reasons, advice
 //! ```
 //!
 //! Planned time is the shift without planned stops. Set-ups and breakdowns cost availability, minor stops and
@@ -9,13 +9,17 @@
 //! bucket of its own, and a factor that cannot be known is missing, not zero. Start reading at [`oee`].
 
 mod buckets;
+mod calendar;
 mod counter;
+mod cycle;
 mod facts;
 mod kpi;
 mod losses;
 
 pub use buckets::Buckets;
+pub use calendar::{Break, Calendar, Planned, WeeklyShift, with_breaks};
 pub use counter::{Reading, counts};
+pub use cycle::demonstrated_cycle_s;
 pub use facts::{Count, Error, Facts, Shift, State, StateChange};
 pub use kpi::{Factor, Partial, Pieces, ShiftOee};
 pub use losses::{ReasonLoss, recommend};

@@ -52,6 +52,21 @@ impl Buckets {
         let rejects_us = self.startup_reject_us + self.production_reject_us;
         self.productive_us + rejects_us + self.reduced_speed_us + self.undivided_us
     }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            planned_stop_us: self.planned_stop_us + other.planned_stop_us,
+            breakdown_us: self.breakdown_us + other.breakdown_us,
+            setup_us: self.setup_us + other.setup_us,
+            minor_stop_us: self.minor_stop_us + other.minor_stop_us,
+            reduced_speed_us: self.reduced_speed_us + other.reduced_speed_us,
+            startup_reject_us: self.startup_reject_us + other.startup_reject_us,
+            production_reject_us: self.production_reject_us + other.production_reject_us,
+            productive_us: self.productive_us + other.productive_us,
+            undivided_us: self.undivided_us + other.undivided_us,
+            unknown_us: self.unknown_us + other.unknown_us,
+        }
+    }
 }
 
 /// A stretch of one state; for unplanned stops `whole_us` is the length of the whole stop, whatever reasons it had.

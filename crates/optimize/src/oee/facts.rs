@@ -113,6 +113,20 @@ pub enum Error {
         /// The one before.
         before: String,
     },
+    /// A break is not within its shift.
+    #[error("the break {pause} is not within shift {shift}; correct the calendar")]
+    Break {
+        /// The shift.
+        shift: String,
+        /// The break, in local time.
+        pause: String,
+    },
+    /// A moment lies beyond the years that a calendar can tell.
+    #[error("{date} is beyond the calendar; ask for the years 1 to 9998")]
+    Date {
+        /// The day or time.
+        date: String,
+    },
     /// States or counts are not in time order.
     #[error("{what} {idx} at {at_us} µs is earlier than the one before; sort them by time")]
     Order {
@@ -141,22 +155,27 @@ pub enum Error {
 
 impl Facts<'_> {
     pub(super) fn check(&self) -> Result<(), Error> {
-        for shift in self.shifts {
-            if shift.to_us <= shift.from_us {
-                let Shift { name, from_us, to_us } = shift.clone();
-                return Err(Error::EmptyShift { name, from_us, to_us });
-            }
-        }
-        for pair in self.shifts.windows(2) {
-            if pair[1].from_us < pair[0].to_us {
-                let (name, before) = (pair[1].name.clone(), pair[0].name.clone());
-                return Err(Error::Overlap { name, before });
-            }
-        }
+        check_shifts(self.shifts)?;
         check_order("state change", self.states.iter().map(|change| change.at_us))?;
         check_order("count", self.counts.iter().map(|count| count.at_us))?;
         self.counts.iter().enumerate().try_for_each(|(idx, count)| check_count(idx, count))
     }
+}
+
+pub(super) fn check_shifts(shifts: &[Shift]) -> Result<(), Error> {
+    for shift in shifts {
+        if shift.to_us <= shift.from_us {
+            let Shift { name, from_us, to_us } = shift.clone();
+            return Err(Error::EmptyShift { name, from_us, to_us });
+        }
+    }
+    for pair in shifts.windows(2) {
+        if pair[1].from_us < pair[0].to_us {
+            let (name, before) = (pair[1].name.clone(), pair[0].name.clone());
+            return Err(Error::Overlap { name, before });
+        }
+    }
+    Ok(())
 }
 
 fn check_order(what: &'static str, times_us: impl Iterator<Item = i64>) -> Result<(), Error> {

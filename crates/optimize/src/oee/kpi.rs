@@ -43,6 +43,17 @@ impl Pieces {
     pub fn produced(&self) -> f64 {
         self.good + self.scrap + self.rework
     }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            good: self.good + other.good,
+            scrap: self.scrap + other.scrap,
+            rework: self.rework + other.rework,
+            ideal_s: self.ideal_s.zip(other.ideal_s).map(|(one, other)| one + other),
+            startup_reject_s: self.startup_reject_s + other.startup_reject_s,
+            production_reject_s: self.production_reject_s + other.production_reject_s,
+        }
+    }
 }
 
 /// One of the three factors.
@@ -76,6 +87,25 @@ pub struct ShiftOee {
     pub pieces: Option<Pieces>,
     /// Breakdowns that began in this shift.
     pub n_breakdowns: usize,
+}
+
+impl ShiftOee {
+    /// Several shifts as one: its ratios are those of the sums, not means of ratios.
+    ///
+    /// Where a shift with running time counted nothing, the pieces of all together are unknown, and with them
+    /// performance and quality: the time of the one must not be divided by the pieces of the others.
+    pub fn total(name: &str, shifts: &[Self]) -> Self {
+        let mut total =
+            Self { name: name.into(), buckets: Buckets::default(), pieces: None, n_breakdowns: 0 };
+        let is_blind = |shift: &Self| shift.pieces.is_none() && shift.buckets.running_us() > 0;
+        let counted = shifts.iter().filter_map(|shift| shift.pieces).reduce(Pieces::plus);
+        total.pieces = counted.filter(|_| !shifts.iter().any(is_blind));
+        for shift in shifts {
+            total.buckets = total.buckets.plus(shift.buckets);
+            total.n_breakdowns += shift.n_breakdowns;
+        }
+        total
+    }
 }
 
 /// Ratios; `None` where the denominator is zero or a part is unknown.

@@ -159,6 +159,88 @@ fn the_costliest_reason_is_priced_in_pieces() {
     assert!(recommend(&oee(&NOTHING).expect("empty is sound"), 50.0, 0).is_none());
 }
 
+#[test]
+fn shifts_together_have_the_ratios_of_their_sums() {
+    let states = [change(0, State::Running, None), change(30, State::Down, None)];
+    let count = |at_min: i64, good| Count {
+        good,
+        scrap: 1.0,
+        ideal_cycle_s: Some(60.0),
+        ..Count::at(at_min * MINUTE_US)
+    };
+    let facts = Facts {
+        shifts: &[shift(0, 20), shift(20, 60)],
+        states: &states,
+        known_until_us: 60 * MINUTE_US,
+        counts: &[count(10, 9.0), count(30, 4.0)],
+        minor_stop_us: 0,
+    };
+    let shifts = oee(&facts).expect("facts are sound").shifts;
+    let total = ShiftOee::total("both", &shifts);
+    // 30 of 60 minutes; 15 pieces of a minute in them; 13 of 15 are good.
+    assert_eq!(describe(&total), "0.500 0.500 0.867 [0 30 0 0 15 0 2 13 0 0]");
+    let uncounted = oee(&Facts { counts: &facts.counts[..1], ..facts }).expect("facts are sound");
+    assert_eq!(ShiftOee::total("both", &uncounted.shifts).performance(), None);
+    assert_eq!(describe(&ShiftOee::total("none", &[])), "- - - [0 0 0 0 0 0 0 0 0 0]");
+}
+
+fn weekly(from: i8, to: i8, breaks: &[(i8, i8)]) -> WeeklyShift {
+    let at = |hour| jiff::civil::time(hour, 0, 0, 0);
+    WeeklyShift {
+        name: format!("from {from}"),
+        days: vec![jiff::civil::Weekday::Monday, jiff::civil::Weekday::Tuesday],
+        from: at(from),
+        to: at(to),
+        breaks: breaks.iter().map(|&(from, to)| (at(from), at(to))).collect(),
+    }
+}
+
+fn check_calendar(shifts: &[WeeklyShift], closed: &[jiff::civil::Date], expected: &str) {
+    // Monday, 5 January 1970, 12:00 to Wednesday, 12:00.
+    const NOON_US: i64 = (4 * 24 + 12) * 60 * MINUTE_US;
+    let calendar = Calendar { shifts: shifts.to_vec(), closed: closed.to_vec() };
+    let hour = |us: i64| us / MINUTE_US / 60 - 4 * 24;
+    let found =
+        match calendar.between(&jiff::tz::TimeZone::UTC, NOON_US, NOON_US + 48 * 60 * MINUTE_US) {
+            Ok(planned) => {
+                let shifts = planned
+                    .shifts
+                    .iter()
+                    .map(|s| format!("{} {}-{}", s.name, hour(s.from_us), hour(s.to_us)));
+                let breaks = planned
+                    .breaks
+                    .iter()
+                    .map(|b| format!("break {}-{}", hour(b.from_us), hour(b.to_us)));
+                shifts.chain(breaks).collect::<Vec<_>>().join(", ")
+            }
+            Err(error) => error.to_string(),
+        };
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_week_becomes_shifts_and_breaks() {
+    let holiday = jiff::civil::date(1970, 1, 6);
+    check_calendar(&[], &[], "");
+    check_calendar(
+        &[weekly(6, 14, &[(9, 10)]), weekly(22, 6, &[(23, 0), (2, 3)])],
+        &[],
+        "1970-01-05 from 6 12-14, 1970-01-05 from 22 22-30, 1970-01-06 from 6 30-38, \
+         1970-01-06 from 22 46-54, break 23-24, break 26-27, break 33-34, break 47-48, break 50-51",
+    );
+    check_calendar(&[weekly(6, 6, &[])], &[holiday], "1970-01-05 from 6 12-30");
+    check_calendar(
+        &[weekly(6, 14, &[]), weekly(13, 15, &[])],
+        &[],
+        "shift 1970-01-05 from 13 begins before shift 1970-01-05 from 6 ends; sort the calendar and remove the overlap",
+    );
+    check_calendar(
+        &[weekly(6, 14, &[(13, 15)])],
+        &[],
+        "the break 13:00 to 15:00 is not within shift from 6; correct the calendar",
+    );
+}
+
 fn state() -> impl Strategy<Value = State> {
     prop_oneof![
         Just(State::Running),
@@ -201,8 +283,38 @@ proptest! {
             prop_assert!(found.quality().is_none_or(|q| (0.0..=1.0).contains(&q)));
             prop_assert!(found.availability().is_none_or(|a| (0.0..=1.0).contains(&a)));
         }
+        let total = ShiftOee::total("", &report.shifts);
+        prop_assert_eq!(total.buckets.total_us(), shifts.iter().map(|shift| shift.to_us - shift.from_us).sum::<i64>());
         let by_reason: i64 = report.reasons.iter().map(ReasonLoss::total_us).sum();
         let by_bucket: i64 = report.shifts.iter().map(|s| s.buckets.breakdown_us + s.buckets.setup_us + s.buckets.minor_stop_us).sum();
         prop_assert_eq!(by_reason, by_bucket);
+    }
+
+    #[test]
+    fn a_break_takes_only_standing_time(
+        states in prop::collection::vec((0_i64..1_000, state()), 0..40),
+        breaks in prop::collection::vec((1_i64..200, 1_i64..90), 0..8),
+    ) {
+        let mut states: Vec<StateChange> = states.into_iter().map(|(at, state)| StateChange::new(at, state)).collect();
+        states.sort_by_key(|change| change.at_us);
+        let mut end = 0;
+        let breaks: Vec<Break> = breaks.into_iter().map(|(gap, length)| {
+            let from_us = end + gap;
+            end = from_us + length;
+            Break { from_us, to_us: end }
+        }).collect();
+        let told = with_breaks(&states, &breaks);
+        prop_assert!(told.windows(2).all(|pair| pair[0].at_us <= pair[1].at_us));
+        let at = |states: &[StateChange], at_us: i64| {
+            states.iter().rev().find(|change| change.at_us <= at_us).map(|change| change.state)
+        };
+        for at_us in 0..1_200 {
+            let is_break = breaks.iter().any(|pause| (pause.from_us..pause.to_us).contains(&at_us));
+            let expected = match at(&states, at_us) {
+                Some(State::Down) if is_break => Some(State::PlannedStop),
+                other => other,
+            };
+            prop_assert_eq!(at(&told, at_us), expected);
+        }
     }
 }
