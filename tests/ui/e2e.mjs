@@ -212,7 +212,7 @@ await check('the palette goes where it is told', async () => {
   await page.waitForSelector('h1:has-text("press01")');
 });
 await check('g and a letter reach every screen', async () => {
-  for (const [letter, path] of Object.entries({ o: '/', a: '/alarms', p: '/performance', t: '/trends', m: '/assets', d: '/data', s: '/sql', e: '/settings' })) {
+  for (const [letter, path] of Object.entries({ o: '/', a: '/alarms', p: '/performance', l: '/losses', t: '/trends', m: '/assets', d: '/data', s: '/sql', e: '/settings' })) {
     await page.evaluate(() => document.activeElement?.blur?.());
     await press('g', letter);
     await until(() => new URL(page.url()).pathname === path, `g ${letter}`, 3000);

@@ -11,8 +11,8 @@ export const password = process.env.FETTLER_PASSWORD ?? '';
 export const axeSource = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Every screen that has an address of its own. */
-export const screens = ['/', '/alarms', '/performance', '/trends', '/assets', '/data', '/data?tab=quality', '/data?tab=inbox', '/sql', '/settings',
-  '/settings?tab=rules', '/settings?tab=notifications', '/settings?tab=users', '/settings?tab=tokens', '/settings?tab=account'];
+export const screens = ['/', '/alarms', '/performance', '/losses', '/trends', '/assets', '/data', '/data?tab=quality', '/data?tab=inbox', '/sql', '/settings',
+  '/settings?tab=shifts', '/settings?tab=rules', '/settings?tab=notifications', '/settings?tab=users', '/settings?tab=tokens', '/settings?tab=account'];
 
 /** Chromium of the distribution. */
 export function executable() {

@@ -7,6 +7,7 @@ export const SCREENS = {
   overview: { path: '/', letter: 'o' },
   alarms: { path: '/alarms', letter: 'a' },
   performance: { path: '/performance', letter: 'p' },
+  losses: { path: '/losses', letter: 'l' },
   trends: { path: '/trends', letter: 't' },
   assets: { path: '/assets', letter: 'm' },
   data: { path: '/data', letter: 'd' },

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args as ClapArgs;
+use metastore::{OeeSettings, WorkShift};
 use plant::{Fault, FaultPlan, Progress};
 use signal::TenantId;
 use signal::model::MappingRule;
@@ -44,6 +45,7 @@ pub(crate) async fn command(mut config: Config, own_dir: bool, args: Args) -> an
     begin_anew(&config.data_dir)?;
     let running = serve::start(&config).await?;
     map_topics(&running).await?;
+    tell_shifts(&running).await?;
     running.announce();
     print(&format!("  data      {}\n", config.data_dir.display()));
 
@@ -147,4 +149,18 @@ async fn map_topics(running: &serve::Running) -> anyhow::Result<()> {
         .context("cannot map the plant's topics")?;
     running.house.ingest.reload_model().await?;
     Ok(())
+}
+
+/// The plant works around the clock, an hour ahead of universal time; its machines pause one after another.
+async fn tell_shifts(running: &serve::Running) -> anyhow::Result<()> {
+    let mut settings = OeeSettings { time_zone: "Etc/GMT-1".to_owned(), ..OeeSettings::default() };
+    let breaks = [("09:30", "10:30"), ("17:30", "18:30"), ("01:30", "02:30")];
+    for (shift, (from, to)) in settings.shifts.iter_mut().zip(breaks) {
+        *shift = WorkShift { breaks: vec![(from.to_owned(), to.to_owned())], ..shift.clone() };
+    }
+    running
+        .metastore
+        .set_oee_settings(TenantId::FIRST, &settings)
+        .await
+        .context("cannot keep the plant's shifts")
 }

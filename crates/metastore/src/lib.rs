@@ -4,6 +4,7 @@
 //! register_many ─► mapping::apply ─► assets, signals, bindings     new addresses find their place
 //! load_model    ─► Model                                           what ingest and screens work with
 //! limit_rules, detection_settings, alarms, monitors                what judges, and its memory
+//! oee_settings                                                     when the plant works, what is a loss
 //! users, sessions, tokens                                          who may come in
 //! ```
 //!
@@ -22,6 +23,7 @@ pub mod mapping;
 mod mapping_rules;
 mod model;
 mod notifications;
+mod oee;
 mod payload;
 mod register;
 mod sessions;
@@ -46,6 +48,7 @@ pub use detection::DetectionSetting;
 pub use limit_rules::{StoredRule, check_limit};
 pub use model::Model;
 pub use notifications::{Channel, NewNotification, Notification};
+pub use oee::{IdealCycle, OeeSettings, StateRole, WorkShift};
 pub use register::{Limits, Registered};
 pub use signals::{InboxRow, SignalPatch};
 pub use tokens::{NewToken, Scope, Token};

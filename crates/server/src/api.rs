@@ -10,6 +10,7 @@ pub(crate) mod inbox;
 pub(crate) mod live;
 pub(crate) mod mapping_rules;
 pub(crate) mod notifications;
+pub(crate) mod oee;
 pub(crate) mod overview;
 pub(crate) mod performance;
 pub(crate) mod quality;
@@ -55,6 +56,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/states", get(trend::states))
         .route("/events", get(events::list))
         .route("/overview", get(overview::overview))
+        .route("/oee", get(oee::oee))
+        .route("/oee/settings", get(oee::settings).put(oee::set))
         .route("/alarms", get(alarms::list))
         .route("/alarms/performance", get(performance::performance))
         .route("/alarms/{id}", get(alarms::detail))

@@ -13,12 +13,14 @@
 
 mod api;
 mod auth;
+mod counter;
 mod door;
 mod error;
 mod extract;
 mod files;
 mod hub;
 mod inlets;
+mod losses;
 mod metrics;
 mod openapi;
 mod plant;

@@ -6,8 +6,8 @@ use utoipa::OpenApi;
 
 use crate::api::{
     alarms, assets, back_test, balance, detection, events, inbox, live, mapping_rules,
-    notifications, overview, performance, quality, rules, session, signals, sources, sql, tokens,
-    trend, users,
+    notifications, oee, overview, performance, quality, rules, session, signals, sources, sql,
+    tokens, trend, users,
 };
 
 #[derive(OpenApi)]
@@ -41,6 +41,9 @@ use crate::api::{
         trend::states,
         events::list,
         overview::overview,
+        oee::oee,
+        oee::settings,
+        oee::set,
         alarms::list,
         alarms::detail,
         alarms::act,

@@ -71,6 +71,15 @@ impl Plant {
         self.state_signals.get(&asset).copied()
     }
 
+    /// The counter of an asset with that last name.
+    pub(crate) fn counter(&self, asset: AssetId, name: &str) -> Option<SignalId> {
+        let own = self.signals_of(asset).iter().filter_map(|id| self.model.signal(*id));
+        let mut named = own.filter(|signal| {
+            signal.spec.kind == SignalKind::Counter && signal.name.rsplit('/').next() == Some(name)
+        });
+        named.next().map(|signal| signal.id)
+    }
+
     /// What is directly below an asset, by name; none: the roots.
     pub(crate) fn children_of(&self, asset: Option<AssetId>) -> &[AssetId] {
         self.children.get(&asset).map_or(&[], Vec::as_slice)

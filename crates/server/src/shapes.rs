@@ -263,3 +263,53 @@ pub(crate) struct PayloadValue {
     /// Within the sample; of an object every leaf is taken.
     pointer: String,
 }
+
+/// When the plant works, and what counts as a loss.
+#[derive(ToSchema)]
+pub(crate) struct OeeSettings {
+    /// IANA name, such as `Europe/Berlin`.
+    time_zone: String,
+    /// Shifts of a week, in local time.
+    shifts: Vec<WorkShift>,
+    /// Days on which no shift begins, such as `2026-12-25`.
+    closed: Vec<String>,
+    /// An unplanned stop shorter than this is a minor stop.
+    minor_stop_s: u32,
+    /// What a state means, by its name; other names mean what they say.
+    states: std::collections::BTreeMap<String, StateRole>,
+    /// Declared ideal cycles; other machines have the one that they have shown.
+    cycles: Vec<IdealCycle>,
+}
+
+/// What one piece takes on a machine at the best.
+#[derive(ToSchema)]
+pub(crate) struct IdealCycle {
+    asset: u32,
+    /// Per piece.
+    seconds: f64,
+}
+
+/// A shift on some days of every week.
+#[derive(ToSchema)]
+pub(crate) struct WorkShift {
+    name: String,
+    /// Days on which it begins, 1 for Monday to 7 for Sunday.
+    days: Vec<u8>,
+    /// Begin, `06:00`.
+    from: String,
+    /// End, `14:00`; on the next day unless later than `from`.
+    to: String,
+    /// Begin and end of its breaks.
+    breaks: Vec<(String, String)>,
+}
+
+/// What a machine state means for OEE.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum StateRole {
+    Running,
+    PlannedStop,
+    Setup,
+    Down,
+    Unknown,
+}

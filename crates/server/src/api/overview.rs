@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::trend::segments;
 use super::{assets, finite};
 use crate::auth::Reader;
+use crate::counter::growths;
 use crate::error::{ErrorBody, Result};
 use crate::extract::Query;
 use crate::plant::Plant;
@@ -188,8 +189,8 @@ async fn machine(
         }
         None => (Vec::new(), Vec::new()),
     };
-    let good = counter(plant, asset.id, "good").and_then(|id| parts.get(&id));
-    let rejects = counter(plant, asset.id, "rejects").and_then(|id| parts.get(&id));
+    let good = plant.counter(asset.id, "good").and_then(|id| parts.get(&id));
+    let rejects = plant.counter(asset.id, "rejects").and_then(|id| parts.get(&id));
     Ok(Machine {
         id: asset.id.0,
         name: asset.name.clone(),
@@ -246,15 +247,6 @@ struct Parts {
     last_hour: f64,
 }
 
-/// The counter of an asset with that last name.
-fn counter(plant: &Plant, asset: AssetId, name: &str) -> Option<SignalId> {
-    let own = plant.signals_of(asset).iter().filter_map(|id| plant.model.signal(*id));
-    let mut named = own.filter(|signal| {
-        signal.spec.kind == SignalKind::Counter && signal.name.rsplit('/').next() == Some(name)
-    });
-    named.next().map(|signal| signal.id)
-}
-
 /// All part counters of the line, in one query.
 async fn parts(
     app: &App,
@@ -265,7 +257,7 @@ async fn parts(
 ) -> Result<HashMap<SignalId, Parts>> {
     let counters: Vec<SignalId> = machines
         .iter()
-        .flat_map(|asset| ["good", "rejects"].map(|name| counter(plant, asset.id, name)))
+        .flat_map(|asset| ["good", "rejects"].map(|name| plant.counter(asset.id, name)))
         .flatten()
         .collect();
     if counters.is_empty() {
@@ -279,26 +271,15 @@ async fn parts(
         .collect())
 }
 
-/// The growth of a counter. A fall means that it began anew at zero.
 fn counted(series: &lake::Series, hour_from_us: i64) -> Parts {
     let mut parts = Parts::default();
-    let mut before: Option<f64> = None;
-    for ((&time_us, &first), &last) in series.time_us.iter().zip(&series.first).zip(&series.last) {
-        let mut grown = before.map_or(0.0, |before| growth(before, first));
-        grown += growth(first, last);
-        if grown.is_finite() {
-            parts.total += grown;
-            if time_us >= hour_from_us {
-                parts.last_hour += grown;
-            }
+    for (time_us, grown) in growths(series) {
+        parts.total += grown;
+        if time_us >= hour_from_us {
+            parts.last_hour += grown;
         }
-        before = last.is_finite().then_some(last).or(before);
     }
     parts
-}
-
-fn growth(from: f64, to: f64) -> f64 {
-    if to >= from { to - from } else { to.max(0.0) }
 }
 
 /// Every state other than running and idle, by name.
@@ -326,22 +307,4 @@ fn stops_of(machine: &Machine) -> Vec<Stop> {
         }
     }
     stops
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_counter_that_begins_anew_loses_nothing() {
-        let series = lake::Series {
-            time_us: vec![0, 10, 20, 30],
-            first: vec![100.0, 112.0, 2.0, f64::NAN],
-            last: vec![110.0, 120.0, 5.0, f64::NAN],
-            ..lake::Series::default()
-        };
-        // 10 + 2 + 8, then from zero to 2 and on to 5.
-        assert_eq!(counted(&series, 20), Parts { total: 25.0, last_hour: 5.0 });
-        assert_eq!(counted(&lake::Series::default(), 0), Parts::default());
-    }
 }

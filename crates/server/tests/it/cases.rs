@@ -268,4 +268,6 @@ macro_rules! stories {
     };
 }
 
-stories!(session, roles, guards, inlets, model, inbox, payloads, alarms, trend, sql, data, files);
+stories!(
+    session, roles, guards, inlets, model, inbox, payloads, alarms, trend, oee, sql, data, files
+);

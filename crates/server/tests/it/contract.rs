@@ -98,5 +98,10 @@ fn what_other_crates_send_is_what_is_described() {
         learning: true,
         signals: 0,
     };
+    let settings = metastore::OeeSettings::default();
+    check_shape("OeeSettings", &serde_json::to_value(&settings).expect("JSON"));
+    let cycle = metastore::IdealCycle { asset: signal::AssetId(1), seconds: 1.0 };
+    check_shape("IdealCycle", &serde_json::to_value(cycle).expect("JSON"));
+    check_shape("WorkShift", &serde_json::to_value(&settings.shifts[0]).expect("JSON"));
     check_shape("Detector", &serde_json::to_value(&detector).expect("JSON"));
 }
