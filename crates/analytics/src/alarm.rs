@@ -115,9 +115,15 @@ impl Machine {
         Machine { now: Snapshot::default(), latching }
     }
 
-    /// The machine whose snapshot this is.
-    pub fn restore(snapshot: Snapshot) -> Machine {
-        Machine { now: snapshot, latching: snapshot.latched }
+    /// The machine whose snapshot this is. `latching` as in [`Machine::new`]: a snapshot of a latching alarm that is not
+    /// latched now looks like that of any other.
+    pub fn restore(snapshot: Snapshot, latching: bool) -> Machine {
+        Machine { now: snapshot, latching }
+    }
+
+    /// Whether it needs a reset after it has returned.
+    pub fn is_latching(&self) -> bool {
+        self.latching
     }
 
     /// State and overlay.
@@ -278,7 +284,7 @@ impl Limit {
         if let Some(since_us) = self.turning_since_us {
             let delay_us =
                 if self.condition { self.spec.off_delay_us } else { self.spec.on_delay_us };
-            if time_us - since_us >= delay_us {
+            if time_us.saturating_sub(since_us) >= delay_us {
                 self.condition = !self.condition;
                 self.turning_since_us = None;
             }
@@ -445,9 +451,28 @@ mod tests {
                 if before.latched && !after.latched {
                     assert!(input == Input::Reset && !condition);
                 }
-                assert_eq!(Machine { now: after, ..alarm }, alarm);
+                assert_eq!(Machine::restore(after, alarm.is_latching()), alarm);
             }
         }
+    }
+
+    /// A restart between two alarms used to make a latching alarm an ordinary one: nobody had to reset it any more.
+    #[test]
+    fn a_latching_alarm_that_was_restored_goes_on_latching() {
+        let mut alarm = Machine::restore(Machine::new(true).snapshot(), true);
+        alarm.apply(0, Input::Condition(true)).expect("allowed");
+        alarm.apply(1, Input::Condition(false)).expect("allowed");
+        alarm.apply(2, Input::Ack).expect("allowed");
+        assert!(alarm.snapshot().latched);
+        assert!(alarm.apply(3, Input::Reset).expect("allowed").is_some());
+    }
+
+    #[test]
+    fn delays_survive_times_at_both_ends() {
+        let spec = LimitSpec { above: Some(1.0), on_delay_us: 5, ..LimitSpec::default() };
+        let mut limit = Limit::new(spec);
+        assert!(!limit.update(i64::MIN, 2.0));
+        assert!(limit.update(i64::MAX, 2.0));
     }
 
     #[test]

@@ -89,6 +89,14 @@ pub enum Error {
         /// Values needed.
         least: usize,
     },
+    /// A profile that was made of another series.
+    #[error("a profile of {found} stretches is not of a series that has {expected}; make it anew")]
+    OtherSeries {
+        /// Stretches of the profile.
+        found: usize,
+        /// Stretches of the series.
+        expected: usize,
+    },
 }
 
 /// The matrix profile of `series` for stretches of `window` values, on `n_threads` threads.

@@ -544,7 +544,8 @@ fn machine_of(alarm: &Alarm) -> Machine {
         AlarmOverlay::Suppressed => Overlay::Suppressed,
         AlarmOverlay::OutOfService => Overlay::OutOfService,
     });
-    Machine::restore(Snapshot { state, overlay, latched: alarm.latched })
+    // No alarm of a limit or a model waits for a reset.
+    Machine::restore(Snapshot { state, overlay, latched: alarm.latched }, false)
 }
 
 fn new_alarm(id: u32, key: &Key, place: (&str, Option<SignalId>), time_us: i64) -> Alarm {

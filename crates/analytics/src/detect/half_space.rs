@@ -25,7 +25,10 @@ pub struct HalfSpaceTrees {
     first: Vec<f64>,
 }
 
-/// Size of the ensemble.
+/// Deeper trees have more leaves than any window has rows.
+const MOST_DEPTH: u32 = 20;
+
+/// Size of the ensemble. None of the numbers counts as less than 1, and the depth as no more than 20.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// How many trees.
@@ -53,6 +56,12 @@ struct Split {
 impl HalfSpaceTrees {
     /// Trees whose ranges are learned from the first window.
     pub fn new(n_columns: usize, options: Options) -> HalfSpaceTrees {
+        let options = Options {
+            trees: options.trees.max(1),
+            depth: options.depth.clamp(1, MOST_DEPTH),
+            window: options.window.max(1),
+            ..options
+        };
         let leaves = options.trees << options.depth;
         HalfSpaceTrees {
             options,

@@ -158,6 +158,17 @@ fn what_lies_alone_scores_higher_than_what_is_usual() {
     );
 }
 
+/// A depth of 0 used to end in a division into chunks of nothing.
+#[test]
+fn trees_of_no_size_are_as_small_as_can_be() {
+    let none = Options { trees: 0, depth: 0, window: 0, seed: 1 };
+    let mut trees = HalfSpaceTrees::new(1, none);
+    assert!(trees.push(&[1.0]).is_nan());
+    assert!((0..9).all(|_| (0.0..=1.0).contains(&trees.push(&[1.0]))));
+    let mut trees = HalfSpaceTrees::with_ranges(&[(0.0, 1.0)], none);
+    assert!(trees.push(&[0.2]).is_nan() && trees.push(&[0.2]) <= 1.0);
+}
+
 #[test]
 fn ranks_do_not_see_the_scale() {
     let values = normals(6, 100);

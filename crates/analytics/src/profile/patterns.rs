@@ -21,7 +21,7 @@ pub struct Motif {
 /// Source: Yeh et al. (2016), definition 8, with the range motif of Mueen et al. (2009).
 ///
 /// # Errors
-/// If the profile is not one of this series.
+/// If the profile has another number of stretches than this series, or a window that does not fit it.
 pub fn motifs(
     series: &[f64],
     profile: &MatrixProfile,
@@ -29,14 +29,22 @@ pub fn motifs(
     reach: f64,
 ) -> Result<Vec<Motif>, Error> {
     super::check(series.len(), profile.window)?;
+    let expected = series.len() + 1 - profile.window;
+    if let Some(found) =
+        [profile.left.len(), profile.right.len()].into_iter().find(|n| *n != expected)
+    {
+        return Err(Error::OtherSeries { found, expected });
+    }
     let prepared = Prepared::new(series, profile.window);
     let nearest = profile.nearest();
-    let mut is_free = vec![true; prepared.n_stretches().min(nearest.len())];
+    let mut is_free = vec![true; expected];
     let mut found = Vec::new();
     while found.len() < k {
         let free = (0..is_free.len()).filter(|&i| is_free[i]);
         let pairs = free.filter_map(|i| Some((i, nearest[i].start?, nearest[i].distance)));
-        let best = pairs.filter(|pair| is_free[pair.1]).min_by(|a, b| a.2.total_cmp(&b.2));
+        let best = pairs
+            .filter(|pair| is_free.get(pair.1) == Some(&true))
+            .min_by(|a, b| a.2.total_cmp(&b.2));
         let Some((first, second, distance)) = best else { break };
         let radius = (reach * distance).max((profile.window as f64).sqrt() / 10.0);
         let starts = occurrences(&prepared, (first, second), radius, &is_free);

@@ -169,6 +169,18 @@ fn values() -> impl Strategy<Value = Vec<f64>> {
     proptest::collection::vec(value, 20..120)
 }
 
+/// The profile of a series that has been cut since used to end in an index out of bounds.
+#[test]
+fn motifs_of_another_series_are_refused() {
+    let series: Vec<f64> = (0..100).map(|n| f64::from(n * n % 17)).collect();
+    let profile = matrix_profile(&series, 8, 1).unwrap();
+    for n in [40, 99] {
+        let other = Error::OtherSeries { found: 93, expected: n - 7 };
+        assert_eq!(motifs(&series[..n], &profile, 2, 2.0), Err(other));
+    }
+    assert_eq!(motifs(&series, &profile, 1, 2.0).map(|found| found.len()), Ok(1));
+}
+
 proptest! {
     #[test]
     fn the_profile_is_that_of_the_definition(series in values(), m in 3usize..12) {

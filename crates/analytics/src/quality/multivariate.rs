@@ -66,6 +66,10 @@ impl Normal {
         self.center.len()
     }
 
+    fn check_row(&self, row: &[f64]) {
+        assert_eq!(row.len(), self.n_columns(), "one value per quantity");
+    }
+
     /// Independent standardized value `i` of a row.
     fn white(&self, row: &[f64], i: usize) -> f64 {
         let weights = &self.whiten[i * (i + 1) / 2..][..=i];
@@ -129,11 +133,18 @@ impl T2Chart {
     }
 
     /// Squared distance of a row of d values from the normal state; NaN if one is missing.
+    ///
+    /// # Panics
+    /// If the row has another number of values than the normal state has quantities.
     pub fn distance(&self, row: &[f64]) -> f64 {
+        self.normal.check_row(row);
         (0..row.len()).map(|i| self.normal.white(row, i).powi(2)).sum()
     }
 
     /// Whether a row is beyond the limit; never if a value is missing.
+    ///
+    /// # Panics
+    /// As [`T2Chart::distance`].
     pub fn signals(&self, row: &[f64]) -> bool {
         self.distance(row) > self.limit
     }
@@ -165,8 +176,13 @@ impl Mewma {
         Mewma { average: vec![0.0; normal.n_columns()], normal, weight, limit }
     }
 
-    /// Takes the next row of d values; whether the average is beyond its limit. A row with NaN is passed over.
+    /// Takes the next row of d values; whether the average is beyond its limit. A row with a value
+    /// that is not finite is passed over.
+    ///
+    /// # Panics
+    /// If the row has another number of values than the normal state has quantities.
     pub fn push(&mut self, row: &[f64]) -> bool {
+        self.normal.check_row(row);
         if row.iter().all(|x| x.is_finite()) {
             for i in 0..self.average.len() {
                 let z = self.normal.white(row, i);

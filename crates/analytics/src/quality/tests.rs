@@ -78,6 +78,23 @@ fn several_quantities_alarm_as_often_as_promised() {
     assert!(!chart.signals(&[f64::NAN, 3.0, 5.0]));
 }
 
+fn two_quantities() -> Normal {
+    Normal::known(&[0.0; 2], &[1.0, 0.0, 0.0, 1.0]).expect("a covariance")
+}
+
+/// It used to give the distance of the values that were there, as if the row were closer to normal.
+#[test]
+#[should_panic(expected = "one value per quantity")]
+fn a_row_that_is_too_short_is_no_row() {
+    T2Chart::new(two_quantities(), 0.01).distance(&[1.0]);
+}
+
+#[test]
+#[should_panic(expected = "one value per quantity")]
+fn a_row_that_is_too_long_moves_no_average() {
+    Mewma::new(two_quantities(), 0.1, 8.64).push(&[0.0; 3]);
+}
+
 #[test]
 fn mewma_runs_as_long_as_published() {
     // Prabhu & Runger (1997), table 2: d = 2, weight 0.1, limit 8.64: 200, and 10.2 at a shift of 1.

@@ -72,6 +72,10 @@ impl Conditions {
         self.normal.len()
     }
 
+    pub(super) fn n_settings(&self) -> usize {
+        self.n_settings
+    }
+
     pub(super) fn n_sensors(&self) -> usize {
         self.normal.first().map_or(0, Vec::len)
     }

@@ -126,8 +126,11 @@ impl HealthIndex {
     /// Says how worn a machine is at the end of its record, and how long it lasts if it goes on like the others.
     ///
     /// # Panics
-    /// If the record has fewer sensors than those that were learnt from.
+    /// If the record has other numbers of settings and sensors than those that were learnt from, or columns of
+    /// several lengths.
     pub fn outlook(&self, run: &Run) -> Outlook {
+        assert_eq!(run.settings.len(), self.conditions.n_settings(), "one column per setting");
+        assert_eq!(run.sensors.len(), self.conditions.n_sensors(), "one column per sensor");
         let index = self.indices(run).last().copied().unwrap_or(f64::NAN);
         let n_worse = self.curve.partition_point(|&at| at > index);
         let rul =

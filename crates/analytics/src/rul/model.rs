@@ -249,6 +249,11 @@ impl Model {
         self.conditions.n_sensors()
     }
 
+    /// Settings that a row must have.
+    pub fn n_settings(&self) -> usize {
+        self.conditions.n_settings()
+    }
+
     /// Longest remaining life that is told apart, in rows.
     pub fn cap(&self) -> f64 {
         self.cap
@@ -262,8 +267,9 @@ impl Model {
     /// Adds a row to a machine's record: one value per setting and sensor, NaN is missing.
     ///
     /// # Panics
-    /// If the row has not [`Model::n_sensors`] sensors.
+    /// If the row has not [`Model::n_settings`] settings and [`Model::n_sensors`] sensors.
     pub fn push(&self, tracker: &mut Tracker, settings: &[f64], sensors: &[f64]) {
+        assert_eq!(settings.len(), self.n_settings(), "one value per setting");
         assert_eq!(sensors.len(), self.n_sensors(), "one value per sensor");
         let condition = self.conditions.of(settings);
         tracker.row.clear();
@@ -302,7 +308,7 @@ impl Model {
     /// Estimates the remaining life at the end of a record.
     ///
     /// # Panics
-    /// If the record has not [`Model::n_sensors`] sensors.
+    /// If the record has not [`Model::n_settings`] settings and [`Model::n_sensors`] sensors, all of one length.
     pub fn estimate_run(&self, run: &Run) -> Estimate {
         let mut tracker = self.tracker();
         (0..run.n_rows()).for_each(|row_idx| self.push_row_of(&mut tracker, run, row_idx));

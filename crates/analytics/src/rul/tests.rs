@@ -102,6 +102,21 @@ fn a_saved_record_goes_on_as_if_it_had_never_stopped() {
 }
 
 #[test]
+#[should_panic(expected = "one value per setting")]
+fn a_row_without_its_settings_is_no_row() {
+    let model = train(&fleet(12, 6), &quick()).expect("good records");
+    assert_eq!((model.n_settings(), model.n_sensors()), (1, 3));
+    model.push(&mut model.tracker(), &[], &[0.0; 3]);
+}
+
+#[test]
+#[should_panic(expected = "one column per setting")]
+fn a_record_without_its_settings_has_no_outlook() {
+    let index = HealthIndex::fit(&fleet(3, 10), 40.0).expect("good records");
+    index.outlook(&Run { settings: vec![], ..fleet(1, 11)[0].clone() });
+}
+
+#[test]
 fn threads_and_repetition_change_nothing() {
     let runs = fleet(12, 8);
     let one = train(&runs, &quick()).expect("good records");

@@ -65,7 +65,8 @@ pub fn spectrum(plans: &mut Plans, samples: &[f64], rate_hz: f64) -> Result<Spec
 /// angle within a turn.
 ///
 /// # Errors
-/// As for [`spectrum`], and if the marks do not rise or span too little.
+/// As for [`spectrum`], and if the marks do not rise, leave the recording or span too little, or a turn has no
+/// sample or more than the recording.
 pub fn order_spectrum(
     plans: &mut Plans,
     samples: &[f64],
@@ -74,7 +75,16 @@ pub fn order_spectrum(
     per_turn: usize,
 ) -> Result<Spectrum, Error> {
     checked(samples, rate_hz)?;
-    let mut even = Vec::with_capacity(turns_s.len() * per_turn);
+    if !(1..=samples.len()).contains(&per_turn) {
+        let range = "1 to the number of samples";
+        return Err(Error::OutOfRange { name: "per_turn", value: per_turn as f64, range });
+    }
+    let last_place = (samples.len() - 1) as f64;
+    if let Some(&value) = turns_s.iter().find(|mark| **mark * rate_hz > last_place) {
+        let range = "the times of the recording";
+        return Err(Error::OutOfRange { name: "turns_s", value, range });
+    }
+    let mut even = Vec::new();
     for (turn, pair) in turns_s.windows(2).enumerate() {
         if !(pair[1] - pair[0] > 0.0 && pair[0] >= 0.0) {
             let range = "the times after the mark before it";
@@ -88,7 +98,7 @@ pub fn order_spectrum(
     spectrum(plans, &even, per_turn as f64)
 }
 
-/// The value at a fractional sample number; beyond the end the last sample.
+/// The value at a fractional sample number, which is not beyond the last one; its neighbors beyond are taken as the last.
 fn at_time(samples: &[f64], place: f64) -> f64 {
     let before = place.floor() as usize;
     let share = place - place.floor();

@@ -114,6 +114,18 @@ fn orders_stay_in_place_while_the_speed_doubles() {
     assert_eq!(shown.peak_near(17.0, 0.2), None);
     let falling = order_spectrum(&mut Plans::default(), &samples, rate_hz, &[1.0, 0.5], 32);
     assert!(matches!(falling, Err(Error::OutOfRange { name: "turns_s", .. })));
+    // The last sample comes at 4.9998 s; beyond it, the last value used to be repeated.
+    for late_s in [5.0, f64::INFINITY, f64::NAN] {
+        let late = order_spectrum(&mut Plans::default(), &samples, rate_hz, &[0.0, late_s], 128);
+        assert!(
+            matches!(late, Err(Error::OutOfRange { name: "turns_s", .. })),
+            "{late_s}: {late:?}"
+        );
+    }
+    for per_turn in [0, usize::MAX] {
+        let odd = order_spectrum(&mut Plans::default(), &samples, rate_hz, &turns_s, per_turn);
+        assert!(matches!(odd, Err(Error::OutOfRange { name: "per_turn", .. })), "{odd:?}");
+    }
 }
 
 #[test]
