@@ -231,6 +231,7 @@ pub struct LimitSpec {
     /// Broken below this value.
     pub below: Option<f64>,
     /// How far the value must come back, in the signal's unit.
+    #[serde(with = "crate::saved::float")]
     pub deadband: f64,
     /// How long it must be broken, µs.
     pub on_delay_us: i64,

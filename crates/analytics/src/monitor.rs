@@ -72,8 +72,10 @@ pub struct Options {
     /// How the model is found.
     pub method: Method,
     /// Share of the identity mixed into the covariances of the standardized window, 0 to 1.
+    #[serde(with = "crate::saved::float")]
     pub shrinkage: f64,
     /// Weight of the newest row in the smoothed statistics; 1 means no smoothing.
+    #[serde(with = "crate::saved::float")]
     pub smoothing: f64,
 }
 
@@ -106,10 +108,13 @@ pub struct Monitor {
     options: Options,
     n_columns: usize,
     window: usize,
+    #[serde(with = "crate::saved::floats")]
     center: Vec<f64>,
     /// 1/standard deviation; 0 for a column that is not used.
+    #[serde(with = "crate::saved::floats")]
     weight: Vec<f64>,
     /// Rows of A, then of B, each `window · n_columns` long.
+    #[serde(with = "crate::saved::floats")]
     maps: Vec<f64>,
     n_a: usize,
     /// Diagonals of AᵀA and BᵀB, for the contributions.
@@ -120,6 +125,7 @@ pub struct Monitor {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     /// Standardized values, newest row first.
+    #[serde(with = "crate::saved::floats")]
     window: Vec<f64>,
     n_seen: usize,
     smooth: Option<Point>,
@@ -129,8 +135,10 @@ pub struct Track {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Hotelling's T² in the model.
+    #[serde(with = "crate::saved::float")]
     pub t2: f64,
     /// Squared prediction error, or its stand-in, outside of it.
+    #[serde(with = "crate::saved::float")]
     pub spe: f64,
 }
 

@@ -96,6 +96,45 @@ pub(crate) mod floats {
     }
 }
 
+/// For a field of type `[f64; N]`: `#[serde(with = "crate::saved::array")]`.
+pub(crate) mod array {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(
+        values: &[f64],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        floats::serialize(values, serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+        deserializer: D,
+    ) -> Result<[f64; N], D::Error> {
+        let values = floats::deserialize(deserializer)?;
+        let n = values.len();
+        values.try_into().map_err(|_| Error::custom(format_args!("{n} numbers instead of {N}")))
+    }
+}
+
+/// For a field of type `Vec<(f64, u64)>`: `#[serde(with = "crate::saved::pairs")]`.
+pub(crate) mod pairs {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(
+        pairs: &[(f64, u64)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(pairs.iter().map(|(value, number)| (Float(*value), number)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(f64, u64)>, D::Error> {
+        let pairs = Vec::<(Float, u64)>::deserialize(deserializer)?;
+        Ok(pairs.into_iter().map(|(Float(value), number)| (value, number)).collect())
+    }
+}
+
 struct FloatsVisitor;
 
 impl<'de> Visitor<'de> for FloatsVisitor {
@@ -131,5 +170,25 @@ pub(crate) mod forest {
     ) -> Result<Forest, D::Error> {
         let text = String::deserialize(deserializer)?;
         Forest::from_json(&text).map_err(Error::custom)
+    }
+}
+
+/// For a field of type `Vec<Forest>`: `#[serde(with = "crate::saved::forests")]`.
+pub(crate) mod forests {
+    use super::*;
+    use crate::trees::Forest;
+
+    pub(crate) fn serialize<S: Serializer>(
+        forests: &[Forest],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(forests.iter().map(Forest::to_json))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Forest>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| Forest::from_json(text).map_err(Error::custom)).collect()
     }
 }

@@ -51,6 +51,7 @@ pub struct Settings {
     /// Rows of a regime before its first verdict.
     pub learn_rows: usize,
     /// At most about one false alarm in so many rows.
+    #[serde(with = "crate::saved::float")]
     pub rows_per_false_alarm: f64,
     /// Whether the model is fitted anew as good rows double.
     pub refit: bool,
@@ -64,10 +65,13 @@ pub struct Judgement {
     /// The regime of this row has no model yet.
     pub learning: bool,
     /// How much of what it must see it has seen, 0 to 1.
+    #[serde(with = "crate::saved::float")]
     pub learned_share: f64,
     /// 100 is as learned, 50 is at the limit, 0 far beyond; NaN while learning.
+    #[serde(with = "crate::saved::float")]
     pub health: f64,
     /// The larger of smoothed index and trend, over its limit; NaN while learning.
+    #[serde(with = "crate::saved::float")]
     pub score: f64,
     /// An episode is going on.
     pub alarm: bool,
@@ -83,8 +87,10 @@ pub struct Contribution {
     /// Its index.
     pub column: usize,
     /// Its share of all contributions, 0 to 1.
+    #[serde(with = "crate::saved::float")]
     pub share: f64,
     /// How far it is from where the other columns say it should be, in its own standard deviations of that.
+    #[serde(with = "crate::saved::float")]
     pub direction: f64,
 }
 
@@ -96,9 +102,11 @@ pub struct AssetMonitor {
     /// In the order in which they were first seen.
     regimes: Vec<Regime>,
     /// Smoothed standardized values and index, over all regimes.
+    #[serde(with = "crate::saved::floats")]
     z: Vec<f64>,
     smooth: Option<f64>,
     /// Trend of the standardized values since the regime began.
+    #[serde(with = "crate::saved::floats")]
     level: Vec<f64>,
     present_idx: usize,
     alarm: bool,

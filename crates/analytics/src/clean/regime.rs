@@ -15,6 +15,7 @@ const MIN_SHARE: f64 = 0.02;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Regimes {
     /// Center of each state, ascending.
+    #[serde(with = "crate::saved::floats")]
     levels: Vec<f64>,
     min_rows: u32,
     state: Option<usize>,

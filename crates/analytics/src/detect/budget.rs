@@ -18,14 +18,18 @@ const MOST_SURPLUS: f64 = 5.0;
 /// (eq. 4 and 5), on the logarithm of the limit and on episodes instead of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
+    #[serde(with = "crate::saved::float")]
     rows_per_false_alarm: f64,
     #[serde(with = "crate::saved::float")]
     first: f64,
     #[serde(with = "crate::saved::float")]
     limit: f64,
+    #[serde(with = "crate::saved::float")]
     gain: f64,
     /// Episodes that came beyond those budgeted so far.
+    #[serde(with = "crate::saved::float")]
     surplus: f64,
+    #[serde(with = "crate::saved::float")]
     reach: f64,
     rows_to_end: u32,
     n_calm: u32,
@@ -44,8 +48,9 @@ pub enum Call {
 }
 
 impl Budget {
-    /// `scores`: of normal rows in time order, not used for fitting; NaN is left out. An episode ends after
-    /// `rows_to_end` rows below the limit. The limit may move by a factor of `reach` (at least 1) either way; 1 fixes it.
+    /// `scores`: of normal rows in time order, not used for fitting; what is not finite is left out. An episode ends after
+    /// `rows_to_end` rows below the limit. The limit may move by a factor of `reach` (at least 1) either way; 1 fixes it,
+    /// as does a limit that is not above 0: scores should be.
     pub fn new(scores: &[f64], rows_per_false_alarm: f64, rows_to_end: u32, reach: f64) -> Budget {
         let limit = episode_limit(scores, rows_per_false_alarm, rows_to_end as usize);
         let gain = gain_of(scores);
@@ -86,14 +91,23 @@ impl Budget {
         self.surplus = (self.surplus + step).clamp(-MOST_SURPLUS, MOST_SURPLUS);
         // More has come than was to be spent: episodes weigh more; less: calm rows do.
         let hurry = 1.0 + (self.surplus * step.signum()).max(0.0);
-        self.limit = (self.limit * (self.gain * step * hurry).exp())
-            .clamp(self.first / self.reach, self.first * self.reach);
+        let (lowest, highest) = self.bounds();
+        self.limit = (self.limit * (self.gain * step * hurry).exp()).clamp(lowest, highest);
         if !is_above {
             return Call::Quiet;
         }
         self.is_episode = true;
         self.n_calm = 0;
         Call::Begins
+    }
+
+    /// Between which limits it moves.
+    fn bounds(&self) -> (f64, f64) {
+        if self.first > 0.0 && self.first.is_finite() {
+            (self.first / self.reach, self.first * self.reach)
+        } else {
+            (self.first, self.first)
+        }
     }
 
     /// The limit now.
@@ -121,7 +135,7 @@ fn gain_of(scores: &[f64]) -> f64 {
 /// the maxima is continued as an exponential tail (Coles (2001), "An introduction to statistical modeling of
 /// extreme values", §4–5). Infinite for no scores.
 fn episode_limit(scores: &[f64], rows_per_false_alarm: f64, rows_to_end: usize) -> f64 {
-    let known: Vec<f64> = scores.iter().copied().filter(|score| !score.is_nan()).collect();
+    let known: Vec<f64> = scores.iter().copied().filter(|score| score.is_finite()).collect();
     let block = rows_to_end.clamp(1, (known.len() / 20).max(1));
     let maxima: Vec<f64> =
         known.chunks(block).map(|block| block.iter().copied().fold(f64::MIN, f64::max)).collect();
@@ -139,7 +153,7 @@ fn episode_limit(scores: &[f64], rows_per_false_alarm: f64, rows_to_end: usize) 
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {
-    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted
 }

@@ -8,9 +8,13 @@ use serde::{Deserialize, Serialize};
 /// normal values (Montgomery (2013), table 9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cusum {
+    #[serde(with = "crate::saved::float")]
     slack: f64,
+    #[serde(with = "crate::saved::float")]
     limit: f64,
+    #[serde(with = "crate::saved::float")]
     high: f64,
+    #[serde(with = "crate::saved::float")]
     low: f64,
 }
 

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// E|x − μ| = 0.7979 σ for normal noise.
 const MEAN_DEVIATION: f64 = 0.797_884_560_802_865_4;
+/// Values beyond this count as it: their distances would overflow.
+const LARGEST: f64 = 1e300;
 /// Innovations beyond so many standard deviations are pulled in.
 const HUBER: f64 = 2.5;
 
@@ -14,7 +16,9 @@ const HUBER: f64 = 2.5;
 /// absolute deviation as spread.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RobustEwma {
+    #[serde(with = "crate::saved::float")]
     weight: f64,
+    #[serde(with = "crate::saved::float")]
     n_seen: f64,
     #[serde(with = "crate::saved::float")]
     level: f64,
@@ -30,7 +34,8 @@ impl RobustEwma {
 
     /// Distance of `value` from the level before it, in standard deviations; then learns it. O(1).
     ///
-    /// NaN for the first value, for a value that is not finite, and as long as nothing has moved.
+    /// NaN for the first value, for a value that is not finite, and as long as nothing has moved. A value beyond ±1e300
+    /// counts as that.
     /// ```
     /// use analytics::detect::ewma::RobustEwma;
     /// let mut ewma = RobustEwma::new(0.5);
@@ -44,6 +49,7 @@ impl RobustEwma {
         if !value.is_finite() {
             return f64::NAN;
         }
+        let value = value.clamp(-LARGEST, LARGEST);
         self.n_seen += 1.0;
         if self.level.is_nan() {
             self.level = value;

@@ -18,6 +18,7 @@ pub struct IsolationForest {
     nodes: Vec<Node>,
     roots: Vec<u32>,
     /// c(sample actually used): the mean path length of an unsuccessful search.
+    #[serde(with = "crate::saved::float")]
     usual_path: f64,
 }
 
@@ -27,6 +28,7 @@ struct Node {
     /// Of the right child; the left one is the next node.
     right: u32,
     /// Where it splits; for a leaf what it adds to the path.
+    #[serde(with = "crate::saved::float")]
     at: f64,
 }
 
@@ -138,7 +140,9 @@ fn random_split(rows: &[Vec<f64>], random: &mut Random) -> Option<(usize, f64)> 
         let finite = rows.iter().map(|row| row[column]).filter(|value| value.is_finite());
         let (low, high) =
             finite.fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
-        let at = low + (high - low) * random.uniform();
+        let share = random.uniform();
+        let (width, both) = (high - low, low * (1.0 - share) + high * share);
+        let at = if width.is_finite() { low + width * share } else { both };
         if high > low && at > low && at.is_finite() {
             return Some((column, at));
         }

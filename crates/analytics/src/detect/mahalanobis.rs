@@ -13,14 +13,18 @@ use crate::{Detector, Frame};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mahalanobis {
     lags: usize,
+    #[serde(with = "crate::saved::float")]
     shrinkage: f64,
     n_columns: usize,
     #[serde(with = "crate::saved::floats")]
     center: Vec<f64>,
+    #[serde(with = "crate::saved::floats")]
     weight: Vec<f64>,
     /// L⁻¹ of the correlation L·Lᵀ, rows of the lower triangle one after another.
+    #[serde(with = "crate::saved::floats")]
     whitening: Vec<f64>,
     /// Standardized values, newest row first.
+    #[serde(with = "crate::saved::floats")]
     window: Vec<f64>,
     n_seen: usize,
 }

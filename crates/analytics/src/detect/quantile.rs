@@ -2,15 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Values beyond this count as it: their differences would overflow.
+const LARGEST: f64 = 1e300;
+
 /// One quantile from five markers.
 ///
 /// Source: Jain & Chlamtac (1985), "The P² algorithm for dynamic calculation of quantiles and histograms without
 /// storing observations". Cost: O(1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct P2 {
+    #[serde(with = "crate::saved::float")]
     share: f64,
     n_seen: u64,
+    #[serde(with = "crate::saved::array")]
     heights: [f64; 5],
+    #[serde(with = "crate::saved::array")]
     positions: [f64; 5],
 }
 
@@ -20,11 +26,12 @@ impl P2 {
         P2 { share, n_seen: 0, heights: [0.0; 5], positions: [1.0, 2.0, 3.0, 4.0, 5.0] }
     }
 
-    /// Takes a value; one that is not finite is ignored.
+    /// Takes a value; one that is not finite is ignored, one beyond ±1e300 counts as that.
     pub fn push(&mut self, value: f64) {
         if !value.is_finite() {
             return;
         }
+        let value = value.clamp(-LARGEST, LARGEST);
         self.n_seen += 1;
         if self.n_seen <= 5 {
             let n = self.n_seen as usize;
@@ -82,7 +89,9 @@ const BUFFER: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Centroid {
+    #[serde(with = "crate::saved::float")]
     mean: f64,
+    #[serde(with = "crate::saved::float")]
     weight: f64,
 }
 
@@ -92,10 +101,13 @@ struct Centroid {
 /// scale function k₂. Memory: about `compression` centroids. Cost: O(1) amortized.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TDigest {
+    #[serde(with = "crate::saved::float")]
     compression: f64,
     centroids: Vec<Centroid>,
     buffer: Vec<Centroid>,
+    #[serde(with = "crate::saved::float")]
     low: f64,
+    #[serde(with = "crate::saved::float")]
     high: f64,
 }
 
@@ -111,11 +123,12 @@ impl TDigest {
         }
     }
 
-    /// Takes a value; one that is not finite is ignored.
+    /// Takes a value; one that is not finite is ignored, one beyond ±1e300 counts as that.
     pub fn push(&mut self, value: f64) {
         if !value.is_finite() {
             return;
         }
+        let value = value.clamp(-LARGEST, LARGEST);
         self.low = self.low.min(value);
         self.high = self.high.max(value);
         self.buffer.push(Centroid { mean: value, weight: 1.0 });

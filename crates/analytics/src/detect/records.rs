@@ -26,11 +26,14 @@ const QUIET_ROWS: u64 = 50;
 pub struct Records {
     n_seen: u64,
     /// A ring of the newest values.
+    #[serde(with = "crate::saved::floats")]
     recent: Vec<f64>,
     /// A ring of the means of one season.
+    #[serde(with = "crate::saved::floats")]
     season: Vec<f64>,
     season_rows: usize,
     views: [Extent; 6],
+    #[serde(with = "crate::saved::float")]
     told: f64,
     told_at: u64,
 }
@@ -152,7 +155,7 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Noise;
+    use crate::testing::{Noise, wild};
     use proptest::prelude::*;
 
     /// A day of 48 rows, for `n_days`.
@@ -195,7 +198,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(30))]
         #[test]
         fn any_values_are_survived_and_a_restart_changes_nothing(
-            values in prop::collection::vec(any::<f64>(), 0..600),
+            values in wild(0..600),
             saved_after in 0_usize..600,
         ) {
             let mut records = Records::new(7);

@@ -12,12 +12,11 @@ use super::mahalanobis::Mahalanobis;
 use super::quantile::{P2, TDigest};
 use super::seasonal::SeasonalResidual;
 use super::{cusum, fuse};
-use crate::testing::Noise;
+use crate::testing::{Noise, wild};
 use crate::{Detector, Frame};
 
 fn normals(seed: u64, n: usize) -> Vec<f64> {
-    let mut noise = Noise::new(seed);
-    (0..n).map(|_| noise.normal()).collect()
+    Noise::normals(seed, n)
 }
 
 /// Whatever comes, nothing panics, and one that was saved halfway goes on as if it never stopped.
@@ -45,9 +44,7 @@ fn small_trees() -> HalfSpaceTrees {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn any_values_are_survived_and_saving_changes_nothing(
-        mut values in prop::collection::vec(prop_oneof![any::<f64>(), -5.0..5.0, Just(1.0)], 0..300),
-    ) {
+    fn any_values_are_survived_and_saving_changes_nothing(values in wild(0..300)) {
         check_restores(RobustEwma::new(0.1), &values, RobustEwma::push);
         check_restores(SeasonalResidual::new(3, 0.1), &values, |d, x| d.push(x as usize, x));
         check_restores(small_trees(), &values, |d, x| d.push(&[x]));
@@ -55,16 +52,46 @@ proptest! {
         let mut fitted = Mahalanobis::new(2, 0.1);
         fitted.fit(&Frame::from_rows(1, &values));
         check_restores(fitted, &values, |d, x| d.push(&[x]));
-        values.retain(|value| value.abs() < 1e100); // their squares overflow
-        check_restores(Cusum::new(0.5, 5.0), &values, |d, x| { d.push(x); d.sums().0 });
+        check_restores(Cusum::new(0.5, 5.0), &values, |d, x| { d.push(x); d.sums().0 + d.sums().1 });
+        check_restores(Conformal::new(&values), &values, |d, x| d.p_value(x));
         check_restores(Adwin::new(0.01, 1), &values, |d, x| { d.push(x); d.variance() });
         check_restores(P2::new(0.9), &values, |d, x| { d.push(x); d.value() });
         check_restores(TDigest::new(50.0), &values, |d, x| { d.push(x); d.value(0.3) });
         let mut forest = IsolationForest::new(5, 16, 1);
         forest.fit(&Frame::from_rows(1, &values));
         check_restores(forest, &values, |d, x| d.score_row(&[x]));
-        if values.len() > 1 {
-            check_restores(Budget::new(&values, 100.0, 3, 2.0), &values, |d, x| f64::from(u8::from(d.push(x) == Call::Quiet)));
+        check_restores(Budget::new(&values, 100.0, 3, 2.0), &values, |d, x| {
+            let is_quiet = d.push(x) == Call::Quiet;
+            if is_quiet { d.limit() } else { -1.0 }
+        });
+    }
+
+    /// Levels and quantiles stay finite and among the values, whatever has come.
+    #[test]
+    fn what_is_said_of_any_values_is_a_number(values in wild(1..300)) {
+        let (mut ewma, mut day) = (RobustEwma::new(0.1), SeasonalResidual::new(3, 0.1));
+        let (mut adwin, mut p2, mut digest) = (Adwin::new(0.01, 1), P2::new(0.3), TDigest::new(50.0));
+        let (mut process, mut cusum) = (EProcess::default(), Cusum::new(0.5, 5.0));
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for (n, &value) in values.iter().enumerate() {
+            ewma.push(value);
+            day.push(n, value);
+            adwin.push(value);
+            p2.push(value);
+            digest.push(value);
+            prop_assert!(process.push(value).is_finite());
+            cusum.push(value);
+            prop_assert!(cusum.sums().0 <= 5.0 && cusum.sums().1 <= 5.0, "{:?}", cusum.sums());
+            if value.is_finite() {
+                let believed = value.clamp(-1e300, 1e300);
+                (low, high) = (low.min(believed), high.max(believed));
+                prop_assert!(ewma.sigma().is_finite() && ewma.level().is_finite(), "{ewma:?}");
+                prop_assert!(day.usual(n).is_finite());
+                for said in [p2.value(), digest.value(0.3), digest.value(0.99)] {
+                    prop_assert!(low <= said && said <= high, "{low} {said} {high}");
+                }
+            }
+            prop_assert!(adwin.width() == 0 || (adwin.mean().is_finite() && adwin.variance() >= 0.0));
         }
     }
 
@@ -193,6 +220,27 @@ fn p_values_are_uniform_and_the_e_process_keeps_its_promise() {
     }
     assert!((small as f64 / n as f64 / 0.01 - 1.0).abs() < 0.15, "{small}");
     assert!(alarms <= n / 1000, "{alarms}");
+}
+
+/// It used to answer with NaN for ever after, so that whatever it watched was never odd again.
+#[test]
+fn the_largest_numbers_do_not_blind_an_average() {
+    let mut ewma = RobustEwma::new(0.1);
+    [1e308, -1e308, 1.0].iter().for_each(|value| _ = ewma.push(*value));
+    (0..9000).for_each(|n| _ = ewma.push(f64::from(n % 3)));
+    assert!(ewma.push(1e6) > 1e3, "{ewma:?}");
+}
+
+/// Limits that are not above 0, or that infinite scores led to, used to end in a panic.
+#[test]
+fn a_budget_on_odd_scores_keeps_its_limit() {
+    let infinite = f64::INFINITY;
+    for scores in [vec![-30.0, -29.5, -29.0], vec![infinite; 30], vec![0.0; 30], vec![]] {
+        let mut budget = Budget::new(&scores, 100.0, 3, 2.0);
+        let limit = budget.limit();
+        (0..50).for_each(|_| _ = budget.push(-9.0));
+        assert!(budget.limit() == limit && !limit.is_nan(), "{scores:?}: {limit}");
+    }
 }
 
 /// Also where neighboring rows are alike, episodes come as often as was asked for.

@@ -14,6 +14,7 @@ const MAX_RUNS: usize = 500;
 /// should be roughly standardized, as the prior is centered on the first value with unit spread. Cost: O(runs kept).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OnlineChangePoints {
+    #[serde(with = "crate::saved::float")]
     hazard: f64,
     first: Option<f64>,
     runs: Vec<Run>,
@@ -23,13 +24,19 @@ pub struct OnlineChangePoints {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Run {
     length: u64,
+    #[serde(with = "crate::saved::float")]
     probability: f64,
+    #[serde(with = "crate::saved::float")]
     mean: f64,
     /// Pseudo-counts and scale of the normal–gamma posterior.
+    #[serde(with = "crate::saved::float")]
     kappa: f64,
+    #[serde(with = "crate::saved::float")]
     alpha: f64,
+    #[serde(with = "crate::saved::float")]
     beta: f64,
     /// Γ(α + ½)/Γ(α).
+    #[serde(with = "crate::saved::float")]
     gamma_ratio: f64,
 }
 

@@ -4,11 +4,10 @@ use super::change_points::{Change, pelt};
 use super::distance::{kolmogorov_smirnov, ks_p_value, sorted, wasserstein};
 use super::online::OnlineChangePoints;
 use super::*;
-use crate::testing::Noise;
+use crate::testing::{Noise, wild};
 
 fn normals(seed: u64, n: usize) -> Vec<f64> {
-    let mut noise = Noise::new(seed);
-    (0..n).map(|_| noise.normal()).collect()
+    Noise::normals(seed, n)
 }
 
 #[test]
@@ -70,8 +69,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn any_samples_are_survived(
-        a in prop::collection::vec(any::<f64>(), 0..80),
-        b in prop::collection::vec(any::<f64>(), 0..80),
+        a in wild(0..80), b in wild(0..80),
     ) {
         let (old, new) = (Frame::from_rows(1, &a), Frame::from_rows(1, &b));
         let drift = compare(&old, &new, 0.05)[0];

@@ -43,12 +43,14 @@ pub struct FaultBook {
     forest: Forest,
     typical: Vec<Typical>,
     /// A fault at least this likely belongs to the set.
+    #[serde(with = "crate::saved::float")]
     least: f64,
 }
 
 /// What one stream of rows has shown so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FaultTrack {
+    #[serde(with = "crate::saved::floats")]
     window: Vec<f64>,
     recent: Recent,
     evidence: Option<Evidence>,
@@ -57,8 +59,10 @@ pub struct FaultTrack {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Evidence {
     /// Smoothed logarithms of the probabilities.
+    #[serde(with = "crate::saved::floats")]
     logs: Vec<f64>,
     /// Smoothed distances to the rows of each fault.
+    #[serde(with = "crate::saved::floats")]
     distances: Vec<f64>,
 }
 

@@ -13,8 +13,10 @@ const RESAMPLES: usize = 400;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// For T².
+    #[serde(with = "crate::saved::float")]
     pub t2: f64,
     /// For SPE.
+    #[serde(with = "crate::saved::float")]
     pub spe: f64,
 }
 
@@ -162,6 +164,10 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     let at = share.clamp(0.0, 1.0) * last as f64;
     let (low, rest) = (at.floor() as usize, at.fract());
     let high = (low + 1).min(last);
+    if sorted[low] == sorted[high] {
+        // Between two infinite limits nothing can be interpolated.
+        return sorted[low];
+    }
     sorted[low] + rest * (sorted[high] - sorted[low])
 }
 

@@ -20,10 +20,13 @@ const MOST: f64 = 50.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Relation {
     n_columns: usize,
+    #[serde(with = "crate::saved::floats")]
     center: Vec<f64>,
     /// 1/standard deviation; 0 for a column that is not used.
+    #[serde(with = "crate::saved::floats")]
     weight: Vec<f64>,
     /// For each column its row of P over √Pᵢᵢ, as long as the window.
+    #[serde(with = "crate::saved::floats")]
     rows: Vec<f64>,
 }
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::Noise;
+use crate::testing::{Noise, wild};
 
 fn plant(seed: u64, n_rows: usize) -> Frame {
     let mut noise = Noise::new(seed);
@@ -95,7 +95,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn any_rows_are_survived_and_saving_changes_nothing(
-        values in prop::collection::vec(any::<f64>(), 0..400),
+        values in wild(0..400),
         method in prop::sample::select(METHODS.to_vec()),
         cut in 1usize..40,
     ) {

@@ -85,6 +85,9 @@ pub fn capability(
     let mean = good.iter().sum::<f64>() / n;
     let sigma_overall = (good.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
     let sigma_within = ranges.iter().sum::<f64>() / ranges.len() as f64 / D2;
+    if !(mean.is_finite() && sigma_overall.is_finite() && sigma_within.is_finite()) {
+        return Err(Error::BadInput("the values are too large for their squares to be numbers"));
+    }
     if sigma_overall == 0.0 || sigma_within == 0.0 {
         return Err(Error::Constant("the measured quantity"));
     }

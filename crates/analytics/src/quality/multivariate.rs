@@ -7,11 +7,16 @@ use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 
 use super::Error;
 
+/// Independent standardized values beyond this count as it: their squares would overflow.
+const LARGEST: f64 = 1e100;
+
 /// The normal state of d quantities: their mean, and a matrix that makes them independent with variance 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normal {
+    #[serde(with = "crate::saved::floats")]
     center: Vec<f64>,
     /// Inverse of the Cholesky factor of the covariance, lower triangle row by row.
+    #[serde(with = "crate::saved::floats")]
     whiten: Vec<f64>,
     n_rows: usize,
 }
@@ -111,6 +116,7 @@ fn whitening(covariance: &Mat<f64>) -> Option<Vec<f64>> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct T2Chart {
     normal: Normal,
+    #[serde(with = "crate::saved::float")]
     limit: f64,
 }
 
@@ -165,8 +171,11 @@ impl T2Chart {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mewma {
     normal: Normal,
+    #[serde(with = "crate::saved::float")]
     weight: f64,
+    #[serde(with = "crate::saved::float")]
     limit: f64,
+    #[serde(with = "crate::saved::floats")]
     average: Vec<f64>,
 }
 
@@ -185,8 +194,10 @@ impl Mewma {
         self.normal.check_row(row);
         if row.iter().all(|x| x.is_finite()) {
             for i in 0..self.average.len() {
-                let z = self.normal.white(row, i);
-                self.average[i] += self.weight * (z - self.average[i]);
+                let z = self.normal.white(row, i).clamp(-LARGEST, LARGEST);
+                if !z.is_nan() {
+                    self.average[i] += self.weight * (z - self.average[i]);
+                }
             }
         }
         let squares: f64 = self.average.iter().map(|x| x * x).sum();

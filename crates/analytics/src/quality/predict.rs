@@ -5,6 +5,8 @@
 //! (Elkan (2001), "The foundations of cost-sensitive learning", found empirically instead of from the calibrated
 //! probability). It has seen the labels, so judge the whole on rows that [`train`] did not get.
 
+use serde::{Deserialize, Serialize};
+
 use crate::trees::{self, Data, Forest, Objective, Params, grouped_folds};
 
 /// What a wrong verdict costs, in any one currency.
@@ -91,12 +93,15 @@ pub fn cheapest_threshold(probabilities: &[f64], labels: &[f64], costs: Costs) -
 }
 
 /// A trained predictor of defects.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Predictor {
+    #[serde(with = "crate::saved::forests")]
     bag: Vec<Forest>,
-    /// Parts with at least this probability are to be stopped.
+    /// Parts with at least this probability are to be stopped; infinite if none are, negative infinity if all are.
+    #[serde(with = "crate::saved::float")]
     pub threshold: f64,
     /// Probability of each training row by the forest that had not seen it.
+    #[serde(with = "crate::saved::floats")]
     pub held_out: Vec<f64>,
 }
 

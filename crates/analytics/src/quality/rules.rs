@@ -157,7 +157,7 @@ impl RuleChart {
             *self = RuleChart::new(self.rules);
             return Rules::default();
         }
-        self.count(z);
+        self.count(z.clamp(f64::MIN, f64::MAX));
         let mut broken = Rules::default();
         // The value that completes a pattern is part of it, but for the first full window.
         let one_side = |bits: u32, window: u32, n: u32| {

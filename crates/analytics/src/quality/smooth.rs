@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::arl::Chart;
 
+/// Values beyond this count as it: their differences would overflow.
+const LARGEST: f64 = 1e300;
+
 /// An exponentially weighted moving average.
 ///
 /// Source: Roberts (1959); limits after Lucas & Saccucci (1990), with the variance of the settled average.
@@ -17,8 +20,11 @@ use super::arl::Chart;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ewma {
+    #[serde(with = "crate::saved::float")]
     weight: f64,
+    #[serde(with = "crate::saved::float")]
     limit: f64,
+    #[serde(with = "crate::saved::float")]
     average: f64,
 }
 
@@ -33,9 +39,11 @@ impl Ewma {
         self.average
     }
 
-    /// Takes the next standardized value; whether the average is beyond its limit. NaN is passed over.
+    /// Takes the next standardized value; whether the average is beyond its limit. A value that is not finite is
+    /// passed over.
     pub fn push(&mut self, z: f64) -> bool {
-        if !z.is_nan() {
+        if z.is_finite() {
+            let z = z.clamp(-LARGEST, LARGEST);
             self.average += self.weight * (z - self.average);
         }
         self.average.abs() > self.limit
@@ -61,9 +69,13 @@ impl Chart for Ewma {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cusum {
+    #[serde(with = "crate::saved::float")]
     slack: f64,
+    #[serde(with = "crate::saved::float")]
     limit: f64,
+    #[serde(with = "crate::saved::float")]
     up: f64,
+    #[serde(with = "crate::saved::float")]
     down: f64,
 }
 
@@ -78,9 +90,10 @@ impl Cusum {
         (self.up, self.down)
     }
 
-    /// Takes the next standardized value; whether a sum is beyond its limit. NaN is passed over.
+    /// Takes the next standardized value; whether a sum is beyond its limit. A value that is not finite is passed over.
     pub fn push(&mut self, z: f64) -> bool {
-        if !z.is_nan() {
+        if z.is_finite() {
+            let z = z.clamp(-LARGEST, LARGEST);
             self.up = (self.up + z - self.slack).max(0.0);
             self.down = (self.down - z - self.slack).max(0.0);
         }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::predict::{Confusion, Costs, cheapest_threshold, train};
 use super::*;
-use crate::testing::Noise;
+use crate::testing::{Noise, wild_value};
 
 /// Runs of the simulated run lengths.
 const N_RUNS: usize = 40_000;
@@ -259,7 +259,7 @@ proptest! {
 
     #[test]
     fn a_saved_chart_goes_on_as_if_it_had_never_stopped(
-        values in prop::collection::vec(prop_oneof![9 => -4.0f64..4.0, 1 => Just(f64::NAN)], 1..60),
+        values in prop::collection::vec(prop_oneof![2 => -4.0f64..4.0, 1 => wild_value()], 1..60),
         at in 0usize..60,
     ) {
         let mut chart = (RuleChart::new(Rules::NELSON), Ewma::new(0.2, 2.5), Cusum::new(0.5, 4.0));

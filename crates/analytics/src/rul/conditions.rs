@@ -8,6 +8,8 @@ use super::Run;
 const MAX_CONDITIONS: usize = 32;
 /// Rows that the conditions are found from.
 const FIT_ROWS: usize = 6000;
+/// A sensor further than so many standard deviations from its mean says no more than one there.
+const MOST: f64 = 1e9;
 /// Fewest of these rows that make a condition.
 const MIN_ROWS: usize = 60;
 /// A split of the settings counts if it explains this share of what some sensor still varies.
@@ -34,6 +36,7 @@ enum Node {
     /// Goes to `left` where the setting is at most the threshold, else (or where it is missing) to `left + 1`.
     Split {
         setting: usize,
+        #[serde(with = "crate::saved::float")]
         threshold: f64,
         left: usize,
     },
@@ -118,7 +121,7 @@ impl Conditions {
     pub(super) fn normalize(&self, condition: usize, sensor: usize, value: f64) -> f64 {
         let (mean, per_deviation) = self.normal[condition][sensor];
         let is_known = per_deviation > 0.0 && value.is_finite();
-        if is_known { (value - mean) * per_deviation } else { f64::NAN }
+        if is_known { ((value - mean) * per_deviation).clamp(-MOST, MOST) } else { f64::NAN }
     }
 
     fn normal_of(&self, rows: &Rows, n_sensors: usize) -> Vec<Vec<(f64, f64)>> {
@@ -154,8 +157,11 @@ impl Moments {
     /// Mean and 1 / standard deviation; (0, 0) without values, (mean, 0) where nothing changes.
     fn normal(&self) -> (f64, f64) {
         let deviation = if self.n > 1.0 { (self.squares / self.n).sqrt() } else { 0.0 };
+        let per_deviation = 1.0 / deviation;
         let changes = deviation > 1e-9 * self.mean.abs() && deviation.is_finite();
-        (self.mean, if changes { 1.0 / deviation } else { 0.0 })
+        // Sums of the largest numbers there are overflow, and say nothing.
+        let mean = if self.mean.is_finite() { self.mean } else { 0.0 };
+        (mean, if changes && per_deviation.is_finite() { per_deviation } else { 0.0 })
     }
 }
 

@@ -141,11 +141,16 @@ impl Sensor {
 /// A least-squares line through points that come one by one (Welford (1962), in two dimensions).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Line {
+    #[serde(with = "crate::saved::float")]
     n: f64,
+    #[serde(with = "crate::saved::float")]
     mean_t: f64,
+    #[serde(with = "crate::saved::float")]
     mean_x: f64,
     /// Sums of squares and products about the means.
+    #[serde(with = "crate::saved::float")]
     tt: f64,
+    #[serde(with = "crate::saved::float")]
     tx: f64,
 }
 

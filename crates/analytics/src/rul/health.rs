@@ -2,6 +2,7 @@
 
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
+use serde::{Deserialize, Serialize};
 
 use super::conditions::{Conditions, Rows};
 use super::features::History;
@@ -29,12 +30,14 @@ const SHRINKAGE: f64 = 0.1;
 /// assert_eq!(index.outlook(&running).rul, 10.0);
 /// # Ok::<(), analytics::rul::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HealthIndex {
     conditions: Conditions,
     sensors: Vec<usize>,
+    #[serde(with = "crate::saved::floats")]
     weights: Vec<f64>,
     /// Mean index of the failed machines at each remaining life from 0 to the cap, never rising.
+    #[serde(with = "crate::saved::floats")]
     curve: Vec<f64>,
 }
 

@@ -20,30 +20,42 @@ const LARGEST: f64 = 50.0;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Model {
+    #[serde(with = "crate::saved::floats")]
     center: Vec<f64>,
     /// 0 for a column that is not used.
+    #[serde(with = "crate::saved::floats")]
     scale: Vec<f64>,
     /// One direction after another, d values each; training rows have variance 1 along each.
+    #[serde(with = "crate::saved::floats")]
     directions: Vec<f64>,
     /// What that variance may be in rows to come.
+    #[serde(with = "crate::saved::floats")]
     spreads: Vec<f64>,
     /// d × d, row-major: the M of the combined index of a row.
+    #[serde(with = "crate::saved::floats")]
     pub(super) m: Vec<f64>,
+    #[serde(with = "crate::saved::float")]
     pub(super) median: f64,
     tail: Tail,
     /// The budget.
+    #[serde(with = "crate::saved::float")]
     pub(super) rows_per_false_alarm: f64,
     /// The index that a row passes once in the budget.
+    #[serde(with = "crate::saved::float")]
     pub(super) limit: f64,
     /// T² that a normally distributed trend passes once in the budget, over the number of directions.
+    #[serde(with = "crate::saved::float")]
     pub(super) trend_limit: f64,
 }
 
 /// Exponential tail of the scores: P(φ > x) = share · exp(−(x − from)/mean) for x ≥ from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Tail {
+    #[serde(with = "crate::saved::float")]
     from: f64,
+    #[serde(with = "crate::saved::float")]
     mean: f64,
+    #[serde(with = "crate::saved::float")]
     share: f64,
 }
 

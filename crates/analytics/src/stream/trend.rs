@@ -35,15 +35,20 @@ const MIN_BLOCKS: usize = 5;
 /// How trends of one regime vary when all is well.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Trend {
+    #[serde(with = "crate::saved::float")]
     n_rows: f64,
     /// d × d, row-major: mean of e·eᵀ.
+    #[serde(with = "crate::saved::floats")]
     products: Vec<f64>,
     /// d × d, row-major: the matrix of T².
+    #[serde(with = "crate::saved::floats")]
     m: Vec<f64>,
+    #[serde(with = "crate::saved::float")]
     next_refresh: f64,
     blocks: Blocks,
     extremes: Extremes,
     /// What T² passes once in the budget.
+    #[serde(with = "crate::saved::float")]
     limit: f64,
 }
 
@@ -51,8 +56,10 @@ pub(super) struct Trend {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Blocks {
     /// One block after another, d values each.
+    #[serde(with = "crate::saved::floats")]
     means: Vec<f64>,
     length: u64,
+    #[serde(with = "crate::saved::floats")]
     sum: Vec<f64>,
     n_in_sum: u64,
 }

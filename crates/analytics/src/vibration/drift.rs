@@ -20,6 +20,7 @@ pub struct DriftSettings {
     /// The median of so many last scores is judged, at least 1.
     pub window: usize,
     /// Score from which on there is an alarm, in standard deviations of the machine's own past.
+    #[serde(with = "crate::saved::float")]
     pub limit: f64,
 }
 
@@ -47,8 +48,10 @@ pub struct Drift {
     settings: DriftSettings,
     n_seen: usize,
     n_past: usize,
+    #[serde(with = "crate::saved::float")]
     mean: f64,
     /// Sum of squares about the mean.
+    #[serde(with = "crate::saved::float")]
     squares: f64,
     recent: VecDeque<f64>,
     is_alarm: bool,

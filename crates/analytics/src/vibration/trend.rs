@@ -12,6 +12,7 @@ pub struct TrendSettings {
     /// The median of so many last snapshots is judged, at least 1: one odd snapshot is no alarm.
     pub window: usize,
     /// Rise of the level above the quietest time that is an alarm, as a factor: 2 is a doubling.
+    #[serde(with = "crate::saved::float")]
     pub factor: f64,
 }
 

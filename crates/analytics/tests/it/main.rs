@@ -2,3 +2,5 @@
 
 mod allocations;
 mod laws;
+#[path = "../../src/testing.rs"]
+mod testing;
