@@ -8,8 +8,9 @@
 //! | [`adwin`] a window that forgets what changed | [`rolling`] mean and spread of a window | [`budget`] one false alarm in so many rows |
 //! | [`records`] beyond everything seen so far | | |
 //!
-//! All are updated value by value without allocation once they are warm, and can be saved and restored bit for
-//! bit. NaN is missing: it changes nothing and its score is NaN.
+//! All but [`fuse`], [`rolling`] and the fits of [`isolation`] and [`mahalanobis`], which take a whole table, are
+//! updated value by value without allocation once they are warm; all that have a state can be saved and restored bit
+//! for bit. NaN is missing: it changes nothing and its score is NaN.
 
 pub mod adwin;
 pub mod budget;

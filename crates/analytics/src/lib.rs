@@ -22,6 +22,7 @@ pub mod quality;
 mod random;
 pub mod rul;
 mod saved;
+mod scratch;
 pub mod stream;
 #[cfg(test)]
 mod testing;

@@ -221,6 +221,8 @@ impl Monitor {
     /// How much each column has to do with a statistic of the window in `track`: one non-negative value per
     /// column, sum 1; all 0 while the window fills.
     ///
+    /// For a row that somebody asks about: it allocates its answer. Cost: O(D²).
+    ///
     /// Reconstruction-based: by how much the statistic would fall if the column were free, summed over its lags.
     pub fn contributions(&self, track: &Track, statistic: Statistic) -> Vec<f64> {
         let mut shares = vec![0.0; self.n_columns];

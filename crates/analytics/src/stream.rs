@@ -161,6 +161,8 @@ impl AssetMonitor {
     /// When `row` has not `n_columns` values.
     pub fn push(&mut self, row: &[f64], regime: u32) -> Judgement {
         assert_eq!(row.len(), self.n_columns);
+        // A monitor that was read from text has room for what it held, no more.
+        self.contributions.reserve(self.n_columns.saturating_sub(self.contributions.len()));
         let idx = self.regime_idx(regime);
         if idx != self.present_idx && !self.alarm {
             // How alike neighboring rows are is another thing in each regime; what began in one is not judged in the other.

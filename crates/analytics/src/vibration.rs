@@ -33,8 +33,12 @@ pub use spectrum::{Spectrum, order_spectrum, spectrum};
 pub use trend::{Trend, TrendSettings};
 pub use zones::{Change, Zone, ZoneLimits};
 
+use std::collections::VecDeque;
+
 use realfft::RealFftPlanner;
 use rustfft::FftPlanner;
+
+use crate::scratch::Scratch;
 
 /// Fewest samples of a recording that is transformed.
 const LEAST_SAMPLES: usize = 64;
@@ -132,6 +136,21 @@ fn mean(values: &[f64]) -> f64 {
 fn median(values: &mut [f64]) -> f64 {
     let middle = values.len() / 2;
     *values.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+/// Puts a value behind the others, of which the last `window` are kept.
+fn remember(recent: &mut VecDeque<f64>, value: f64, window: usize) {
+    while recent.len() >= window {
+        recent.pop_front();
+    }
+    recent.push_back(value);
+}
+
+/// The middle value of those remembered, of which there is at least one.
+fn median_of(recent: &VecDeque<f64>, Scratch(sorted): &mut Scratch<Vec<f64>>) -> f64 {
+    sorted.clear();
+    sorted.extend(recent);
+    median(sorted)
 }
 
 #[cfg(test)]

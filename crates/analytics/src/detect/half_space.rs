@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::random::Random;
+use crate::scratch::Scratch;
 
 /// Ensemble of random complete trees over the ranges of the columns, with masses of the last window.
 ///
@@ -23,6 +24,9 @@ pub struct HalfSpaceTrees {
     /// Rows of the first window while ranges are being learned.
     #[serde(with = "crate::saved::floats")]
     first: Vec<f64>,
+    /// Rows of the window in each node of one tree.
+    #[serde(skip)]
+    masses: Scratch<Vec<f64>>,
 }
 
 /// Deeper trees have more leaves than any window has rows.
@@ -72,6 +76,7 @@ impl HalfSpaceTrees {
             n_in_window: 0,
             is_warm: false,
             first: Vec::new(),
+            masses: Scratch::default(),
         }
     }
 
@@ -193,12 +198,14 @@ impl HalfSpaceTrees {
     fn turn(&mut self) {
         let depth = self.options.depth as usize;
         let n_leaves = 1usize << depth;
+        let Scratch(masses) = &mut self.masses;
         let few = self.options.window as f64 / 10.0;
         let most = self.options.window as f64 * n_leaves as f64;
         for (counts, scores) in
             self.counts.chunks_exact_mut(n_leaves).zip(self.scores.chunks_exact_mut(n_leaves))
         {
-            let mut masses = vec![0.0; n_leaves - 1];
+            masses.clear();
+            masses.resize(n_leaves - 1, 0.0);
             masses.extend(counts.iter().map(|count| f64::from(*count)));
             for node in (0..n_leaves - 1).rev() {
                 masses[node] = masses[2 * node + 1] + masses[2 * node + 2];

@@ -17,10 +17,11 @@ mod typical;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use self::features::Recent;
+use self::features::{Recent, Sums};
 use self::typical::Typical;
 use super::{FitError, Relation};
 use crate::Frame;
+use crate::scratch::Scratch;
 use crate::trees::{self, Data, Forest, Objective, Params, train};
 
 /// Rows before the present one that help to predict it.
@@ -54,9 +55,21 @@ pub struct FaultTrack {
     window: Vec<f64>,
     recent: Recent,
     evidence: Option<Evidence>,
+    #[serde(skip)]
+    scratch: Scratch<Room>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What is worked out anew with every row.
+#[derive(Debug, Default)]
+struct Room {
+    sums: Sums,
+    features: Vec<f64>,
+    scaled: Vec<f64>,
+    now: Evidence,
+    diagnosis: Diagnosis,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Evidence {
     /// Smoothed logarithms of the probabilities.
     #[serde(with = "crate::saved::floats")]
@@ -67,7 +80,7 @@ struct Evidence {
 }
 
 /// Which fault it is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Diagnosis {
     /// The likeliest known fault, by its place in what was learned.
     pub best: usize,
@@ -149,38 +162,47 @@ impl FaultBook {
     }
 
     /// Takes the next row of a stream. Push every row, also normal ones, and ask once there is an alarm: what it says
-    /// about normal rows means nothing. NaN counts as the mean. Cost: O(d·D + trees + faults · rows learned · d).
+    /// about normal rows means nothing. NaN counts as the mean. Cost: O(d·D + trees + faults · rows learned · d), no
+    /// allocation once fifty rows have been seen.
     ///
     /// # Panics
     /// When `row` has another number of values than the rows it was learned from.
-    pub fn push(&self, track: &mut FaultTrack, row: &[f64]) -> Diagnosis {
-        let features = track.recent.push(&self.relation, &mut track.window, row);
-        let mut logs = vec![0.0; self.n_faults()];
-        self.forest.predict_into(&features, &mut logs);
-        logs.iter_mut().for_each(|p| *p = p.max(LEAST_PROBABILITY).ln());
-        let distances = self.typical.iter().map(|typical| typical.distance(&features)).collect();
-        let now = Evidence { logs, distances };
-        let evidence = match track.evidence.take() {
-            None => now,
-            Some(mut before) => {
+    pub fn push<'a>(&self, track: &'a mut FaultTrack, row: &[f64]) -> &'a Diagnosis {
+        let Scratch(Room { sums, features, scaled, now, diagnosis }) = &mut track.scratch;
+        track.recent.push(&self.relation, &mut track.window, row);
+        track.recent.features(self.relation.n_columns(), sums, features);
+        self.weigh(features, scaled, now);
+        let evidence = match &mut track.evidence {
+            None => track.evidence.insert(now.clone()),
+            Some(before) => {
                 smooth(&mut before.logs, &now.logs);
                 smooth(&mut before.distances, &now.distances);
                 before
             }
         };
-        let diagnosis = self.diagnose(&evidence);
-        track.evidence = Some(evidence);
+        self.diagnose(evidence, diagnosis);
         diagnosis
     }
 
-    fn diagnose(&self, evidence: &Evidence) -> Diagnosis {
-        let probabilities = from_logs(&evidence.logs);
-        let mut set: Vec<usize> = (0..self.n_faults()).collect();
-        set.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]).then(a.cmp(b)));
-        let best = set[0];
+    /// What one row alone says.
+    fn weigh(&self, features: &[f64], scaled: &mut Vec<f64>, now: &mut Evidence) {
+        now.logs.resize(self.n_faults(), 0.0);
+        self.forest.predict_into(features, &mut now.logs);
+        now.logs.iter_mut().for_each(|p| *p = p.max(LEAST_PROBABILITY).ln());
+        now.distances.clear();
+        now.distances.extend(self.typical.iter().map(|typical| typical.distance(features, scaled)));
+    }
+
+    fn diagnose(&self, evidence: &Evidence, diagnosis: &mut Diagnosis) {
+        let Diagnosis { best, probabilities, set, is_unknown } = diagnosis;
+        from_logs(&evidence.logs, probabilities);
+        set.clear();
+        set.extend(0..self.n_faults());
+        set.sort_unstable_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]).then(a.cmp(b)));
+        *best = set[0];
         set.retain(|fault| probabilities[*fault] >= self.least);
-        let share = self.typical[best].share_beyond(evidence.distances[best]);
-        Diagnosis { best, probabilities, set, is_unknown: share <= 1.0 - CONFIDENCE }
+        let share = self.typical[*best].share_beyond(evidence.distances[*best]);
+        *is_unknown = share <= 1.0 - CONFIDENCE;
     }
 }
 
@@ -201,12 +223,15 @@ fn check(normal: &Frame, runs: &[Frame]) -> Result<(), LearnError> {
 /// Features of a run's rows as a stream meets them, normal rows first.
 fn run_features(relation: &Relation, before: &Frame, run: &Frame) -> Run {
     let (mut recent, mut window, mut row) = (Recent::default(), Vec::new(), Vec::new());
-    let mut all = Vec::new();
+    let (mut sums, mut all) = (Sums::default(), Vec::new());
     for frame in [before, run] {
         all.clear();
         for row_idx in 0..frame.n_rows() {
             frame.copy_row(row_idx, &mut row);
-            all.push(recent.push(relation, &mut window, &row));
+            recent.push(relation, &mut window, &row);
+            let mut features = Vec::new();
+            recent.features(relation.n_columns(), &mut sums, &mut features);
+            all.push(features);
         }
     }
     all
@@ -242,7 +267,7 @@ fn block_of(row_idx: usize, n_rows: usize) -> usize {
 
 /// The probability that held-out rows of a fault get for it or more, with the confidence of the sets.
 fn least_probability(runs: &[Run], folds: &[Forest]) -> f64 {
-    let mut known: Vec<f64> = Vec::new();
+    let (mut known, mut probabilities) = (Vec::new(), Vec::new());
     for (fault, run) in runs.iter().enumerate() {
         let mut logs: Option<Vec<f64>> = None;
         for (row_idx, row) in run.iter().enumerate() {
@@ -251,7 +276,8 @@ fn least_probability(runs: &[Run], folds: &[Forest]) -> f64 {
             now.iter_mut().for_each(|p| *p = p.max(LEAST_PROBABILITY).ln());
             let logs = logs.get_or_insert_with(|| now.clone());
             smooth(logs, &now);
-            known.push(from_logs(logs)[fault]);
+            from_logs(logs, &mut probabilities);
+            known.push(probabilities[fault]);
         }
     }
     known.sort_unstable_by(f64::total_cmp);
@@ -263,12 +289,12 @@ fn smooth(values: &mut [f64], now: &[f64]) {
 }
 
 /// Probabilities that add up to 1.
-fn from_logs(logs: &[f64]) -> Vec<f64> {
+fn from_logs(logs: &[f64], probabilities: &mut Vec<f64>) {
     let most = logs.iter().copied().fold(f64::MIN, f64::max);
-    let mut probabilities: Vec<f64> = logs.iter().map(|log| (log - most).exp()).collect();
+    probabilities.clear();
+    probabilities.extend(logs.iter().map(|log| (log - most).exp()));
     let sum: f64 = probabilities.iter().sum();
     probabilities.iter_mut().for_each(|p| *p /= sum);
-    probabilities
 }
 
 #[cfg(test)]

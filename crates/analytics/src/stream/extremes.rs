@@ -37,8 +37,10 @@ impl Extremes {
         }
     }
 
-    /// Takes the next value, finite and not below 0; true when a block has ended. No allocation.
+    /// Takes the next value, finite and not below 0; true when a block has ended. No allocation after the first value since a
+    /// restart.
     pub(super) fn push(&mut self, value: f64) -> bool {
+        self.maxima.reserve_exact(MAX_BLOCKS - self.maxima.len());
         self.block_maximum = self.block_maximum.max(value);
         self.n_in_block += 1;
         if self.n_in_block < BLOCK_ROWS {

@@ -63,6 +63,11 @@ impl Regime {
 
     /// Takes a good row, and fits a model when it is time; a first one sets `level` to the trend of its rows.
     pub(super) fn learn(&mut self, row: &[f64], settings: &Settings, level: &mut [f64]) {
+        if settings.refit && self.fitted.is_some() {
+            // From here on a row costs no allocation, also after a restart.
+            self.rows.reserve_exact(MAX_ROWS * row.len() - self.rows.len());
+            self.numbers.reserve_exact(MAX_ROWS - self.numbers.len());
+        }
         self.remember(row);
         if self.n_seen < self.next_fit {
             return;
@@ -72,10 +77,6 @@ impl Regime {
         if !settings.refit {
             self.rows = Vec::new();
             self.numbers = Vec::new();
-        } else if self.fitted.is_some() {
-            // From here on a row costs no allocation.
-            self.rows.reserve_exact(MAX_ROWS * row.len() - self.rows.len());
-            self.numbers.reserve_exact(MAX_ROWS - self.numbers.len());
         }
     }
 

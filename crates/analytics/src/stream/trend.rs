@@ -190,6 +190,7 @@ impl Blocks {
     }
 
     fn push(&mut self, z: &[f64]) {
+        self.means.reserve_exact(MAX_BLOCKS * z.len() - self.means.len());
         for (sum, z) in self.sum.iter_mut().zip(z) {
             *sum += z.clamp(-OUTLYING, OUTLYING);
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::spectrum::spectrum;
 use super::{Error, Plans};
+use crate::scratch::Scratch;
 
 /// Snapshots before the first score: a scatter of fewer says nothing.
 const LEAST_PAST: usize = 4;
@@ -30,7 +31,7 @@ pub struct DriftSettings {
 /// A bearing runs in: its power falls for hours, so that all of its past is the reference, not its first values, and
 /// the wide past of a falling power makes the score slow to rise. Score: (x − mean) / scatter of all x before, x the
 /// logarithm of the power (Shewhart (1931), with limits that learn on; mean and scatter by Welford (1962)).
-/// Cost: O(window · log window + channels) per snapshot; memory does not grow.
+/// Cost: O(window · log window + channels) per snapshot, no allocation once the window is full.
 ///
 /// ```
 /// use analytics::vibration::{Drift, DriftSettings};
@@ -55,13 +56,23 @@ pub struct Drift {
     squares: f64,
     recent: VecDeque<f64>,
     is_alarm: bool,
+    #[serde(skip)]
+    sorted: Scratch<Vec<f64>>,
 }
 
 impl Drift {
     /// A drift that has seen nothing; a window of 0 counts as 1.
     pub fn new(settings: DriftSettings) -> Drift {
-        let (n_seen, n_past, mean, squares) = (0, 0, 0.0, 0.0);
-        Drift { settings, n_seen, n_past, mean, squares, recent: VecDeque::new(), is_alarm: false }
+        Drift {
+            settings,
+            n_seen: 0,
+            n_past: 0,
+            mean: 0.0,
+            squares: 0.0,
+            recent: VecDeque::new(),
+            is_alarm: false,
+            sorted: Scratch::default(),
+        }
     }
 
     /// Takes the powers of one snapshot in the band, one per channel, any unit, always the same channels.
@@ -93,13 +104,13 @@ impl Drift {
             return f64::NAN;
         }
         let variance = self.squares / self.n_past as f64;
-        self.recent.push_back((x - self.mean) / (variance + LEAST_SCATTER.powi(2)).sqrt());
+        let score = (x - self.mean) / (variance + LEAST_SCATTER.powi(2)).sqrt();
         let window = self.settings.window.max(1);
-        while self.recent.len() > window {
-            self.recent.pop_front();
+        super::remember(&mut self.recent, score, window);
+        if self.recent.len() < window {
+            return f64::NAN;
         }
-        let mut scores: Vec<f64> = self.recent.iter().copied().collect();
-        if scores.len() < window { f64::NAN } else { super::median(&mut scores) }
+        super::median_of(&self.recent, &mut self.sorted)
     }
 
     fn learn(&mut self, x: f64) {

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::scratch::Scratch;
+
 /// When a rise is an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TrendSettings {
@@ -19,7 +21,7 @@ pub struct TrendSettings {
 /// Follows the levels of one machine, snapshot by snapshot. Saved and read again it goes on as if never stopped.
 ///
 /// New bearings run in and get quieter, so the reference is not the first level but the lowest smoothed one so far.
-/// Cost: O(window · channels) per snapshot.
+/// Cost: O(window · channels) per snapshot, no allocation once the window is full.
 ///
 /// ```
 /// use analytics::vibration::{Trend, TrendSettings};
@@ -39,12 +41,21 @@ pub struct Trend {
     /// Per channel, the lowest smoothed level so far; `None` before there was one.
     quietest: Vec<Option<f64>>,
     is_alarm: bool,
+    #[serde(skip)]
+    sorted: Scratch<Vec<f64>>,
 }
 
 impl Trend {
     /// A trend that has seen nothing; settings below 1 count as 1.
     pub fn new(settings: TrendSettings) -> Trend {
-        Trend { settings, n_seen: 0, recent: Vec::new(), quietest: Vec::new(), is_alarm: false }
+        Trend {
+            settings,
+            n_seen: 0,
+            recent: Vec::new(),
+            quietest: Vec::new(),
+            is_alarm: false,
+            sorted: Scratch::default(),
+        }
     }
 
     /// Takes the levels of one snapshot, one per channel, above 0, any unit, always the same channels.
@@ -81,12 +92,8 @@ impl Trend {
         let window = self.settings.window.max(1);
         let recent = &mut self.recent[channel];
         if level.is_finite() && level > 0.0 {
-            recent.push_back(level);
+            super::remember(recent, level, window);
         }
-        while recent.len() > window {
-            recent.pop_front();
-        }
-        let mut values: Vec<f64> = recent.iter().copied().collect();
-        (values.len() == window).then(|| super::median(&mut values))
+        (recent.len() == window).then(|| super::median_of(recent, &mut self.sorted))
     }
 }

@@ -26,15 +26,36 @@ pub(super) fn longest_residuals(features: &[f64]) -> &[f64] {
     &features[features.len() - n_columns..]
 }
 
+/// Sums over the rows of a window, one per column: of values, of their squares, and of squared residuals.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    values: Vec<f64>,
+    squares: Vec<f64>,
+    residuals: Vec<f64>,
+}
+
+impl Sums {
+    fn clear(&mut self, d: usize) {
+        for sums in [&mut self.values, &mut self.squares, &mut self.residuals] {
+            sums.clear();
+            sums.resize(d, 0.0);
+        }
+    }
+
+    /// Takes in d values and d squared residuals.
+    fn add(&mut self, row: &[f64]) {
+        let d = self.values.len();
+        for column in 0..d {
+            self.values[column] += row[column];
+            self.squares[column] += row[column] * row[column];
+            self.residuals[column] += row[d + column];
+        }
+    }
+}
+
 impl Recent {
-    /// Takes the next row and gives 9 · d features: for each window the means, the standard deviations, and the
-    /// logarithms of the root mean square residuals. Fewer rows are used while there are no more.
-    pub(super) fn push(
-        &mut self,
-        relation: &Relation,
-        window: &mut Vec<f64>,
-        row: &[f64],
-    ) -> Vec<f64> {
+    /// Takes the next row.
+    pub(super) fn push(&mut self, relation: &Relation, window: &mut Vec<f64>, row: &[f64]) {
         let d = relation.n_columns();
         let n_rows = self.rows.len() / (2 * d);
         if n_rows < MOST_ROWS {
@@ -50,32 +71,27 @@ impl Recent {
         for (column, value) in values.iter_mut().enumerate() {
             *value = relation.standardize(column, row[column]);
         }
-        self.features(d)
     }
 
-    fn features(&self, d: usize) -> Vec<f64> {
+    /// Writes 9 · d features of d columns: for each window the means, the standard deviations, and the logarithms of the
+    /// root mean square residuals. Fewer rows are used while there are no more.
+    pub(super) fn features(&self, d: usize, sums: &mut Sums, features: &mut Vec<f64>) {
         let n_rows = self.rows.len() / (2 * d);
-        let (mut sums, mut squares, mut residuals) = (vec![0.0; d], vec![0.0; d], vec![0.0; d]);
-        let mut features = Vec::with_capacity(3 * WINDOWS.len() * d);
+        features.clear();
+        sums.clear(d);
         let mut n = 0;
         for rows in WINDOWS {
             while n < rows.min(n_rows) {
                 let slot = (self.newest + n_rows - n) % n_rows;
-                let row = &self.rows[slot * 2 * d..(slot + 1) * 2 * d];
-                for column in 0..d {
-                    sums[column] += row[column];
-                    squares[column] += row[column] * row[column];
-                    residuals[column] += row[d + column];
-                }
+                sums.add(&self.rows[slot * 2 * d..(slot + 1) * 2 * d]);
                 n += 1;
             }
             let count = n as f64;
             let mean = |sum: &f64| sum / count;
-            features.extend(sums.iter().map(mean));
-            let spread = sums.iter().zip(&squares);
+            features.extend(sums.values.iter().map(mean));
+            let spread = sums.values.iter().zip(&sums.squares);
             features.extend(spread.map(|(s, q)| (q / count - (s / count).powi(2)).max(0.0).sqrt()));
-            features.extend(residuals.iter().map(|sum| (mean(sum).sqrt() + QUIET).ln()));
+            features.extend(sums.residuals.iter().map(|sum| (mean(sum).sqrt() + QUIET).ln()));
         }
-        features
     }
 }

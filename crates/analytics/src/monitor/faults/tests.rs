@@ -37,7 +37,7 @@ fn judge(book: &FaultBook, seed: u64, fault: usize) -> Vec<Diagnosis> {
         all.clear();
         for row_idx in 0..frame.n_rows() {
             frame.copy_row(row_idx, &mut row);
-            all.push(book.push(&mut track, &row));
+            all.push(book.push(&mut track, &row).clone());
         }
     }
     all.split_off(50)
@@ -85,10 +85,10 @@ fn saved_and_restored_goes_on_as_if_never_stopped() {
             let text = serde_json::to_string(&track).expect("serializes");
             restored = serde_json::from_str(&text).expect("parses");
         }
-        let diagnosis = book.push(&mut track, row);
+        let diagnosis = book.push(&mut track, row).clone();
         assert!((diagnosis.probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         if row_idx >= 10 {
-            assert_eq!(book.push(&mut restored, row), diagnosis);
+            assert_eq!(book.push(&mut restored, row), &diagnosis);
         }
     }
 }

@@ -50,11 +50,12 @@ impl Typical {
         Typical { rows: rows.concat(), weight, usual }
     }
 
-    /// Distance of a row's residuals to the nearest row of the fault.
-    pub(super) fn distance(&self, features: &[f64]) -> f64 {
+    /// Distance of a row's residuals to the nearest row of the fault; `scaled` is room to work in.
+    pub(super) fn distance(&self, features: &[f64], scaled: &mut Vec<f64>) -> f64 {
         let residuals = longest_residuals(features).iter().zip(&self.weight);
-        let scaled: Vec<f64> = residuals.map(|(value, weight)| value * weight).collect();
-        nearest(self.rows.chunks_exact(scaled.len()).map(|row| square(row, &scaled)))
+        scaled.clear();
+        scaled.extend(residuals.map(|(value, weight)| value * weight));
+        nearest(self.rows.chunks_exact(scaled.len()).map(|row| square(row, scaled)))
     }
 
     /// Share of the fault's own rows that lie at least so far off; never 0.
