@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-const PERIOD_US: i64 = 600_000_000;
+/// Ten minutes.
+pub(super) const PERIOD_US: i64 = 600_000_000;
 const MINUTE_US: i64 = 60_000_000;
 /// A flood begins above so many alarms in ten minutes (ISA-18.2-2016 §16.5.4) …
-const BEGINS_ABOVE: usize = 10;
+pub(super) const BEGINS_ABOVE: usize = 10;
 /// … and ends below so many.
 const ENDS_BELOW: usize = 5;
 /// An alarm that rings so often within a minute chatters.
@@ -15,7 +16,12 @@ const CHATTERS_FROM: usize = 3;
 /// An alarm active for longer than this is stale (ISA-18.2-2016 §16.5.7), µs.
 pub const STALE_US: i64 = 86_400_000_000;
 
-/// Whether an alarm active since `since_us` is stale.
+/// Whether an alarm active since `since_us` is stale: for more than 24 hours.
+///
+/// ```
+/// use analytics::alarm::{STALE_US, is_stale};
+/// assert!(!is_stale(7, 7 + STALE_US) && is_stale(7, 8 + STALE_US));
+/// ```
 pub fn is_stale(since_us: i64, now_us: i64) -> bool {
     now_us.saturating_sub(since_us) > STALE_US
 }
@@ -76,5 +82,36 @@ impl Chatter {
         self.last.rotate_left(1);
         self.last[CHATTERS_FROM - 2] = Some(time_us);
         oldest.is_some_and(|ring_us| time_us.saturating_sub(ring_us) <= MINUTE_US)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_is_stale_after_a_day_and_never_before_it_began() {
+        let hour_us = STALE_US / 24;
+        for (since_us, now_us, expected) in [
+            (0, 23 * hour_us, false),
+            (0, STALE_US, false),
+            (0, STALE_US + 1, true),
+            (-hour_us, 24 * hour_us, true),
+            (10, 0, false), // a clock that was set back
+            (i64::MIN, i64::MAX, true),
+            (i64::MAX, i64::MIN, false),
+        ] {
+            assert_eq!(is_stale(since_us, now_us), expected, "{since_us} {now_us}");
+        }
+    }
+
+    #[test]
+    fn a_flood_begins_above_ten_and_ends_below_five() {
+        let mut flood = Flood::default();
+        let rings: Vec<bool> = (0..12).map(|n| flood.ring(n * MINUTE_US / 2)).collect();
+        assert_eq!(rings.iter().filter(|is| **is).count(), 2, "the eleventh and the twelfth");
+        // The last five came from 3.5 to 5.5 minutes.
+        let last = |minutes: i64| minutes * MINUTE_US + 1;
+        assert!(flood.tick(last(13)) && !flood.tick(last(14)) && !flood.tick(last(15)));
     }
 }
