@@ -10,6 +10,9 @@ use crate::random::Random;
 /// Rows of one forest: their integer gradients still have 11 bits on average.
 const MAX_ROWS: usize = 1 << 20;
 
+/// Fewest rows of a bin, unless leaves may have fewer: cut points between single rows are noise.
+const MIN_BIN_ROWS: usize = 3;
+
 /// Trains a forest.
 ///
 /// Cost: O(n·d) per tree level; memory n·d bytes (twice where columns or rows are sampled) and 2 KB per column
@@ -96,7 +99,8 @@ struct Booster<'a> {
 
 impl<'a> Booster<'a> {
     fn new(data: &'a Data<'a>, params: &'a Params) -> Booster<'a> {
-        let binned = Binned::new(data.columns, params.max_bins);
+        let min_rows = MIN_BIN_ROWS.min(params.min_leaf_rows.max(1));
+        let binned = Binned::new(data.columns, params.max_bins, min_rows);
         let n_bins: Vec<usize> = binned.cuts.iter().map(|cuts| cuts.len() + 2).collect();
         let is_whole = params.row_share >= 1.0 && params.column_share >= 1.0;
         let all: Vec<usize> = (0..data.columns.len()).collect();
