@@ -5,12 +5,20 @@ use super::{Plan, Problem, Task, Tour, Visit};
 /// What is wrong with a plan, one sentence each; nothing where it keeps every condition.
 ///
 /// Checks that every job is on one tour or unserved, skills, capacity at every moment, travel times, windows,
-/// service times, breaks, shifts, and that distances and costs add up.
+/// service times, breaks, shifts, and that distances and costs add up. A malformed problem is the only thing said
+/// about it, and a tour with an unknown vehicle, job or stop is not looked at further.
 pub fn violations(problem: &Problem, plan: &Plan) -> Vec<String> {
+    if let Err(error) = problem.check() {
+        return vec![error.to_string()];
+    }
     let mut found = Vec::new();
     let mut seen = vec![0; problem.jobs.len()];
     let mut used = vec![false; problem.vehicles.len()];
     for tour in &plan.tours {
+        if let Some(what) = unknown(problem, tour) {
+            found.push(what);
+            continue;
+        }
         let name = &problem.vehicles[tour.vehicle].name;
         if std::mem::replace(&mut used[tour.vehicle], true) {
             found.push(format!("{name} has two tours"));
@@ -18,6 +26,9 @@ pub fn violations(problem: &Problem, plan: &Plan) -> Vec<String> {
         tour.visits.iter().for_each(|visit| seen[visit.job] += 1);
         found.extend(check_tour(problem, tour).into_iter().map(|what| format!("{name}: {what}")));
     }
+    let is_unknown = |unserved: &&super::Unserved| unserved.job >= problem.jobs.len();
+    let unknown = plan.unserved.iter().filter(is_unknown);
+    found.extend(unknown.map(|unserved| format!("there is no job {}", unserved.job)));
     for (job, described) in problem.jobs.iter().enumerate() {
         let n_unserved = plan.unserved.iter().filter(|unserved| unserved.job == job).count();
         let n_wanted = described.task.stops().len();
@@ -31,10 +42,27 @@ pub fn violations(problem: &Problem, plan: &Plan) -> Vec<String> {
         }
     }
     let cost: f64 = plan.tours.iter().map(|tour| tour.cost).sum();
-    if (cost - plan.cost).abs() > 1e-6 * cost.abs().max(1.0) {
+    if !is_near(plan.cost, cost) {
         found.push(format!("the tours cost {cost}, not {}", plan.cost));
     }
     found
+}
+
+/// The index of a tour that is not in the problem.
+fn unknown(problem: &Problem, tour: &Tour) -> Option<String> {
+    if tour.vehicle >= problem.vehicles.len() {
+        return Some(format!("there is no vehicle {}", tour.vehicle));
+    }
+    let is_known = |visit: &&Visit| {
+        problem.jobs.get(visit.job).is_some_and(|job| visit.stop < job.task.stops().len())
+    };
+    let unknown = tour.visits.iter().find(|visit| !is_known(visit))?;
+    Some(format!("there is no job {} with a stop {}", unknown.job, unknown.stop))
+}
+
+/// Written so that NaN is near nothing.
+fn is_near(said: f64, cost: f64) -> bool {
+    (cost - said).abs() <= 1e-6 * cost.abs().max(1.0)
 }
 
 fn check_tour(problem: &Problem, tour: &Tour) -> Vec<String> {
@@ -55,10 +83,10 @@ fn check_tour(problem: &Problem, tour: &Tour) -> Vec<String> {
     if distance != tour.distance {
         found.push(format!("drives {distance}, not {}", tour.distance));
     }
-    let time = (tour.end - tour.start) as f64;
+    let time = tour.end.saturating_sub(tour.start) as f64;
     let cost =
         vehicle.fixed_cost + vehicle.distance_cost * distance as f64 + vehicle.time_cost * time;
-    if (cost - tour.cost).abs() > 1e-6 * cost.abs().max(1.0) {
+    if !is_near(tour.cost, cost) {
         found.push(format!("costs {cost}, not {}", tour.cost));
     }
     found
@@ -80,11 +108,13 @@ fn check_time(problem: &Problem, tour: &Tour) -> Vec<String> {
         let job = &problem.jobs[visit.job];
         let stop = job.task.stops()[visit.stop];
         let paused = paused(problem, tour, free, visit.arrival);
-        if visit.arrival < free + problem.duration.get(at, stop.place) + paused {
+        let travel = problem.duration.get(at, stop.place) + paused;
+        if visit.arrival < free.saturating_add(travel) {
             found.push(format!("is at {} too early, at {}", job.name, visit.arrival));
         }
         let paused = self::paused(problem, tour, visit.arrival, visit.start);
-        if visit.start < visit.arrival + paused || visit.end != visit.start + stop.service {
+        let end = visit.start.saturating_add(stop.service);
+        if visit.start < visit.arrival.saturating_add(paused) || visit.end != end {
             found.push(format!("serves {} from {} to {}", job.name, visit.start, visit.end));
         }
         let is_open = |window: &(i64, i64)| (window.0..=window.1).contains(&visit.start);
@@ -94,14 +124,14 @@ fn check_time(problem: &Problem, tour: &Tour) -> Vec<String> {
         (free, at) = (visit.end, stop.place);
     }
     let home = vehicle.end.map_or(0, |end| problem.duration.get(at, end));
-    if tour.end < free + home + paused(problem, tour, free, tour.end) {
+    if tour.end < free.saturating_add(home + paused(problem, tour, free, tour.end)) {
         found.push(format!("is back too early, at {}", tour.end));
     }
     if tour.breaks.len() != vehicle.breaks.len() {
         found.push(format!("takes {} of {} breaks", tour.breaks.len(), vehicle.breaks.len()));
     }
     for (&start, pause) in tour.breaks.iter().zip(&vehicle.breaks) {
-        let end = start + pause.duration;
+        let end = start.saturating_add(pause.duration);
         let disturbs = |visit: &Visit| start < visit.end && visit.start < end;
         let is_working = start < tour.start || end > tour.end || tour.visits.iter().any(disturbs);
         if start < pause.from || start > pause.to || is_working {

@@ -83,6 +83,10 @@ impl Square {
         &self.to[node as usize * self.size..][..self.size]
     }
 
+    pub(super) fn largest(&self) -> i32 {
+        self.from.iter().copied().max().unwrap_or(0)
+    }
+
     pub(super) fn get(&self, from: u32, to: u32) -> i32 {
         self.from[from as usize * self.size + to as usize]
     }
@@ -112,9 +116,17 @@ pub(super) struct Model<'a> {
     pub(super) rate: Option<f64>,
     /// Whether any stop has a window.
     pub(super) has_windows: bool,
-    /// Whether time limits anything at all.
+    /// Whether time can limit anything at all.
     pub(super) has_times: bool,
+    /// What a vehicle in use weighs besides its cost; 0 unless fewer vehicles come first.
+    pub(super) vehicle_weight: f64,
+    /// What a job that must be done weighs while it is absent.
+    pub(super) must_weight: f64,
 }
+
+/// Least weight of a vehicle where fewer come first, and of a job that must be done; more where tours can cost more.
+const VEHICLE: f64 = 1e9;
+const MUST: f64 = 1e12;
 
 impl<'a> Model<'a> {
     /// `problem` must have passed its check.
@@ -188,7 +200,10 @@ impl<'a> Model<'a> {
             problem.jobs.iter().flat_map(|job| resized(&job.load, n_dimensions, 0)).collect();
         let rate = units.first().map(|unit| unit.distance_cost);
         let rate = rate.filter(|&rate| units.iter().all(|unit| unit.distance_cost == rate));
-        let has_times = has_windows || units.iter().any(|unit| unit.shift.1 < LARGEST);
+        let has_times = has_windows || !has_time_for_all(&nodes, &units, &duration);
+        let dearest = dearest(&nodes, &units, &distance);
+        let n_used = units.len().min(works.len()) as f64;
+        let vehicle_weight = if problem.fewest_vehicles { VEHICLE.max(2.0 * dearest) } else { 0.0 };
         Self {
             problem,
             nodes,
@@ -205,7 +220,14 @@ impl<'a> Model<'a> {
             rate,
             has_windows,
             has_times,
+            vehicle_weight,
+            must_weight: MUST.max(2.0 * (dearest + n_used * vehicle_weight)),
         }
+    }
+
+    /// What leaving a job out weighs.
+    pub(super) fn absent_cost(&self, job: u32) -> f64 {
+        self.works[job as usize].unserved_cost.min(self.must_weight)
     }
 
     /// Amount of a job in each dimension.
@@ -253,6 +275,24 @@ fn all_skills(problem: &Problem) -> Vec<&String> {
 fn mask(skills: &[String], all: &[&String]) -> Option<u64> {
     let bit = |skill: &String| all.binary_search(&skill).ok().map(|idx| 1_u64 << idx);
     skills.iter().try_fold(0, |mask, skill| Some(mask | bit(skill)?))
+}
+
+/// More than all tours together can cost.
+fn dearest(nodes: &[Node], units: &[Unit], distance: &Square) -> f64 {
+    let n_legs = (nodes.len() + units.len()) as f64;
+    let rate = units.iter().map(|unit| unit.distance_cost).fold(0.0, f64::max);
+    let of =
+        |unit: &Unit| unit.fixed_cost + unit.time_cost * f64::from(unit.shift.1 - unit.shift.0);
+    rate * f64::from(distance.largest()) * n_legs + units.iter().map(of).sum::<f64>()
+}
+
+/// Whether any vehicle could visit every stop over the longest ride and still be back in time.
+fn has_time_for_all(nodes: &[Node], units: &[Unit], duration: &Square) -> bool {
+    let longest = i64::from(duration.largest());
+    let work: i64 = nodes.iter().map(|node| longest + i64::from(node.service)).sum();
+    let is_enough =
+        |unit: &Unit| i64::from(unit.shift.0) + work + longest <= i64::from(unit.shift.1);
+    units.iter().all(is_enough)
 }
 
 fn classify(units: &mut [Unit]) -> Vec<Vec<u32>> {

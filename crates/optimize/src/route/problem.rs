@@ -38,7 +38,8 @@ impl Matrix {
     }
 }
 
-/// Largest distance, duration or time that the kernel takes; several hundred of them fit what it adds up in.
+/// Largest distance, duration or time that the search takes. It adds up in 32 bits, which hold seven of these: what is
+/// driven to a stop is checked against an end not above this before more is added.
 pub(super) const LARGEST: i32 = 1 << 28;
 
 /// One place to be visited for a job.
@@ -247,15 +248,11 @@ impl Problem {
         for stop in job.task.stops() {
             self.check_place(&job.name, stop.place)?;
             check_value(&job.name, "service", stop.service)?;
+            let mut closed = 0;
             for &(open, close) in &stop.windows {
-                check_value(&job.name, "start of a window", open)?;
-                check_between(
-                    &job.name,
-                    "end of a window",
-                    close as f64,
-                    open as f64,
-                    f64::from(LARGEST),
-                )?;
+                check_from(&job.name, "start of a window", open, closed)?;
+                check_from(&job.name, "end of a window", close, open)?;
+                closed = close;
             }
         }
         job.load.iter().try_for_each(|&load| check_value(&job.name, "load", load))?;
@@ -268,11 +265,13 @@ impl Problem {
         self.check_place(name, vehicle.start)?;
         vehicle.end.map_or(Ok(()), |end| self.check_place(name, end))?;
         check_value(name, "start of the shift", vehicle.shift.0)?;
-        check_value(name, "end of the shift", vehicle.shift.1)?;
+        check_from(name, "end of the shift", vehicle.shift.1, vehicle.shift.0)?;
+        let mut before = 0;
         for pause in &vehicle.breaks {
-            check_value(name, "start of a break", pause.from)?;
-            check_value(name, "latest start of a break", pause.to)?;
+            check_from(name, "start of a break", pause.from, before)?;
+            check_from(name, "latest start of a break", pause.to, pause.from)?;
             check_value(name, "length of a break", pause.duration)?;
+            before = pause.from;
         }
         vehicle
             .capacity
@@ -294,7 +293,11 @@ impl Problem {
 }
 
 fn check_value(who: &str, what: &'static str, value: i64) -> Result<(), RangeError> {
-    check_between(who, what, value as f64, 0.0, f64::from(LARGEST))
+    check_from(who, what, value, 0)
+}
+
+fn check_from(who: &str, what: &'static str, value: i64, least: i64) -> Result<(), RangeError> {
+    check_between(who, what, value as f64, least as f64, f64::from(LARGEST))
 }
 
 impl Task {

@@ -16,7 +16,7 @@ pub fn recommend(
     (seed, valid_until_us, currency): (u64, i64, &str),
 ) -> Recommendation {
     let gain = now.map_or(0.0, |now| now.cost - plan.cost);
-    let n_served = problem.jobs.len() - plan.unserved.len();
+    let n_served = problem.jobs.len().saturating_sub(plan.unserved.len());
     Recommendation {
         summary: format!(
             "Drive {} tours for {n_served} of {} jobs at {:.2} {currency}",
@@ -44,7 +44,7 @@ pub fn recommend(
 fn steps(problem: &Problem, plan: &Plan, now: Option<&Plan>) -> Vec<Step> {
     let words = |tour: &Tour| {
         let names: Vec<&str> =
-            tour.visits.iter().map(|visit| problem.jobs[visit.job].name.as_str()).collect();
+            tour.visits.iter().map(|visit| job_name(problem, visit.job)).collect();
         names.join(" → ")
     };
     let of = |plan: &Plan, vehicle: usize| {
@@ -60,10 +60,14 @@ fn steps(problem: &Problem, plan: &Plan, now: Option<&Plan>) -> Vec<Step> {
         }
     }
     for unserved in &plan.unserved {
-        let what = problem.jobs[unserved.job].name.clone();
+        let what = job_name(problem, unserved.job).to_owned();
         steps.push(Step { what, now: None, proposed: format!("left out: {}", unserved.reason) });
     }
     steps
+}
+
+fn job_name(problem: &Problem, job: usize) -> &str {
+    problem.jobs.get(job).map_or("a job that does not exist", |job| job.name.as_str())
 }
 
 fn constraints(problem: &Problem, plan: &Plan) -> Vec<Constraint> {
@@ -71,9 +75,10 @@ fn constraints(problem: &Problem, plan: &Plan) -> Vec<Constraint> {
     let what = "skills, capacity, windows, breaks and travel times, conditions broken".to_owned();
     let mut constraints = vec![Constraint { what, slack: -(n_broken as f64) }];
     for tour in &plan.tours {
-        let vehicle = &problem.vehicles[tour.vehicle];
+        let Some(vehicle) = problem.vehicles.get(tour.vehicle) else { continue };
         let what = format!("{}: time left in the shift", vehicle.name);
-        constraints.push(Constraint { what, slack: (vehicle.shift.1 - tour.end) as f64 });
+        constraints
+            .push(Constraint { what, slack: vehicle.shift.1.saturating_sub(tour.end) as f64 });
     }
     constraints
 }

@@ -17,8 +17,6 @@ const HOT: f64 = 1.0;
 const COLD: f64 = 0.02;
 /// Steps between two looks at the clock and the caller.
 const ASK_EVERY: u64 = 64;
-/// What one more vehicle weighs where fewer vehicles come first; less than any job that must be done.
-const VEHICLE: f64 = 1e9;
 
 /// Plans tours, until `control` says stop.
 ///
@@ -247,9 +245,7 @@ fn fleet(model: &Model<'_>) -> Fleet {
 
 /// What is minimized.
 fn objective(state: &State<'_>) -> f64 {
-    let vehicles =
-        if state.model.problem.fewest_vehicles { VEHICLE * state.used.len() as f64 } else { 0.0 };
-    state.cost + state.absent_cost() + vehicles
+    state.cost + state.absent_cost() + state.model.vehicle_weight * state.used.len() as f64
 }
 
 /// A simple lower bound of the objective: every stop is come to and left by its cheapest legs, at the least cost of
@@ -258,7 +254,7 @@ fn bound(model: &Model<'_>) -> f64 {
     let per_distance =
         model.units.iter().map(|unit| unit.distance_cost).fold(f64::INFINITY, f64::min);
     if model.units.is_empty() {
-        return model.works.iter().map(|work| work.unserved_cost.min(1e12)).sum();
+        return model.works.iter().map(|work| work.unserved_cost.min(model.must_weight)).sum();
     }
     let cheapest = |row: &[i32], own: u32| {
         let others = row.iter().enumerate().filter(|&(other, _)| other as u32 != own);
@@ -276,19 +272,26 @@ fn bound(model: &Model<'_>) -> f64 {
 
 fn plan(model: &Model<'_>, search: &Search<'_>) -> Plan {
     let best = &search.best;
-    let used = best.routes.iter().enumerate().filter(|(_, stops)| !stops.is_empty());
-    let tours: Vec<Tour> =
-        used.filter_map(|(vehicle, stops)| tour(model, vehicle, stops)).collect();
-    let mut absent: Vec<usize> = best.absent.iter().map(|&job| job as usize).collect();
+    let mut absent = best.absent.clone();
+    let mut tours = Vec::new();
+    for (vehicle, stops) in best.routes.iter().enumerate().filter(|(_, stops)| !stops.is_empty()) {
+        match tour(model, vehicle, stops) {
+            Some(tour) => tours.push(tour),
+            // No job is ever lost, even if the caches of the search and the drive should disagree.
+            None => absent.extend(stops.iter().map(|&stop| model.nodes[stop as usize].job)),
+        }
+    }
     absent.sort_unstable();
-    let unserved =
-        absent.into_iter().map(|job| Unserved { job, reason: reason(model.problem, job) });
-    let left: f64 =
-        best.absent.iter().map(|&job| model.works[job as usize].unserved_cost.min(1e12)).sum();
+    absent.dedup();
+    let left: f64 = absent.iter().map(|&job| model.absent_cost(job)).sum();
+    let unserved = absent.into_iter().map(|job| {
+        let job = job as usize;
+        Unserved { job, reason: reason(model.problem, job) }
+    });
     Plan {
-        cost: tours.iter().map(|tour| tour.cost).sum(),
-        tours,
         unserved: unserved.collect(),
+        cost: tours.iter().map(|tour: &Tour| tour.cost).sum(),
+        tours,
         bound: (search.bound - left).max(0.0),
         n_iterations: search.n_iterations,
         stop: search.stop.unwrap_or(Stop::Iterations),

@@ -122,7 +122,7 @@ impl<'a> State<'a> {
 
     /// Cost of what is not served; infinite costs count as one that no tour can reach.
     pub(super) fn absent_cost(&self) -> f64 {
-        self.absent.iter().map(|&job| self.model.works[job as usize].unserved_cost.min(1e12)).sum()
+        self.absent.iter().map(|&job| self.model.absent_cost(job)).sum()
     }
 
     /// From here on [`State::undo`] leads back.
@@ -181,9 +181,26 @@ impl<'a> State<'a> {
         undo.n_saved += 1;
     }
 
-    /// Takes every stop of the chosen jobs off a tour; they become absent.
+    /// Takes every stop of the chosen jobs off a tour; they become absent. So do all others where the tour cannot be
+    /// driven without them, because the way around a stop takes longer than the way over it.
     pub(super) fn remove(&mut self, route: usize, is_chosen: impl Fn(u32) -> bool) {
         self.save(route);
+        self.take_off(route, is_chosen);
+        if !self.can_be_driven(route) {
+            self.take_off(route, |_| true);
+        }
+        self.refresh(route);
+    }
+
+    fn can_be_driven(&self, route: usize) -> bool {
+        let (unit, stops) = (&self.model.units[route], &self.routes[route].stops);
+        if !self.model.is_plain {
+            return self.model.walk(unit, stops).is_some();
+        }
+        !self.model.has_times || self.model.is_in_time(unit, stops)
+    }
+
+    fn take_off(&mut self, route: usize, is_chosen: impl Fn(u32) -> bool) {
         let n_before = self.absent.len();
         let (nodes, works) = (&self.model.nodes, &self.model.works);
         let (spots, absent) = (&mut self.spots, &mut self.absent);
@@ -201,7 +218,6 @@ impl<'a> State<'a> {
         for idx in n_before..self.absent.len() {
             self.take_room(route, self.absent[idx], -1);
         }
-        self.refresh(route);
     }
 
     /// Puts a job on a tour: its first stop at `place`, and where it has a second that one at `second`, counted in
@@ -353,7 +369,7 @@ impl<'a> State<'a> {
         } else if self.model.is_plain {
             unit.fixed_cost + unit.distance_cost * driven as f64
         } else {
-            // A tour on the books is feasible; if it were not, it would have to go.
+            // A tour on the books can be driven, or `remove` would have emptied it.
             self.model.walk(unit, &tour.stops).map_or(f64::INFINITY, |walk| walk.cost(unit))
         };
         self.cost += tour.cost - old_cost;

@@ -1,3 +1,5 @@
+mod hostile;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;

@@ -37,6 +37,20 @@ impl Model<'_> {
         Some(late.filter(|late| late.end - late.start < early.end - early.start).unwrap_or(early))
     }
 
+    /// Whether the windows and the shift hold on a tour of a plain problem.
+    pub(super) fn is_in_time(&self, unit: &Unit, stops: &[u32]) -> bool {
+        let (mut now, mut at) = (unit.shift.0, unit.start);
+        for &stop in stops {
+            let node = &self.nodes[stop as usize];
+            now += self.duration.get(at, stop);
+            if now > node.close {
+                return false;
+            }
+            (now, at) = (now.max(node.open) + node.service, stop);
+        }
+        now + self.duration.get(at, unit.end) <= unit.shift.1
+    }
+
     /// How much later the tour could start without being later anywhere that matters: at most all of its waiting.
     fn slack(&self, unit: &Unit, stops: &[u32], walk: &Walk) -> i32 {
         let mut slack = unit.shift.1 - walk.end;
