@@ -37,7 +37,7 @@ pub struct Control<'a> {
     pub max_iterations: u64,
     /// When the search must answer.
     pub deadline: Option<Instant>,
-    /// Threads at most; 1 is deterministic everywhere.
+    /// Threads at most, from 1 to 256. 1 is deterministic everywhere.
     pub n_threads: usize,
     /// Share of a budget of the caller's own that is used up, such as processor time: at 1 the search ends as at its
     /// deadline. Asked on the thread that searches.
@@ -52,14 +52,19 @@ impl Control<'static> {
         Self { seed, max_iterations, deadline: None, n_threads: 1, budget: None, watch: &|_| true }
     }
 
-    /// A search bounded by time alone.
+    /// A search bounded by time alone; not at all by a limit beyond what the clock can tell.
     pub fn time(seed: u64, limit: Duration, n_threads: usize) -> Self {
-        let deadline = Some(Instant::now() + limit);
+        let deadline = Instant::now().checked_add(limit);
         Self { seed, max_iterations: u64::MAX, deadline, n_threads, budget: None, watch: &|_| true }
     }
 }
 
 impl Control<'_> {
+    /// Threads to start, the caller's own among them.
+    pub(crate) fn n_threads(&self) -> usize {
+        self.n_threads.clamp(1, 256)
+    }
+
     /// Whether something else than the number of iterations and the callback ends the search.
     pub(crate) fn has_clock(&self) -> bool {
         self.deadline.is_some() || self.budget.is_some()

@@ -65,7 +65,7 @@ pub fn solve(problem: &Problem, control: &Control<'_>) -> Result<Plan, ProblemEr
     let ended = AtomicBool::new(false);
     let mut found: Vec<Search<'_>> = std::thread::scope(|scope| {
         let (model, ended) = (&model, &ended);
-        let threads: Vec<_> = (1..control.n_threads.max(1) as u64)
+        let threads: Vec<_> = (1..control.n_threads() as u64)
             .map(|thread| scope.spawn(move || Search::run(model, control, thread, ended)))
             .collect();
         let mut found = vec![Search::run(model, control, 0, ended)];

@@ -57,10 +57,7 @@ impl<'a> Decoder<'a> {
             |machine: &Calendar| absent.iter().map(|worker| machine.union(worker)).collect();
         let mut previous = vec![None; first[problem.orders.len()]];
         for placement in &problem.previous {
-            let slot = first.get(placement.order).map(|from| from + placement.operation);
-            if let Some(known) = slot.and_then(|slot| previous.get_mut(slot)) {
-                *known = Some(*placement);
-            }
+            previous[first[placement.order] + placement.operation] = Some(*placement);
         }
         let operations = problem.orders.iter().flat_map(|order| &order.operations);
         let workers = operations.map(|operation| {
@@ -172,11 +169,15 @@ impl<'a> Decoder<'a> {
     /// What the energy of an operation costs.
     fn energy(&self, placement: &Placement) -> f64 {
         let operation = &self.problem.orders[placement.order].operations[placement.operation];
-        let mode = operation.modes.iter().find(|mode| mode.machine == placement.machine);
-        let power_kw = mode.map_or(0.0, |mode| mode.power_kw);
         let calendar = self.calendar(placement.machine, placement.worker);
+        let open_parts = calendar.open_parts(placement.start, placement.end);
+        let open: i64 = open_parts.iter().map(|(from, to)| to - from).sum();
+        // A machine may do an operation in several ways, told apart by how long they take.
+        let on_machine = || operation.modes.iter().filter(|mode| mode.machine == placement.machine);
+        let exact = on_machine().find(|mode| mode.duration + placement.setup == open);
+        let power_kw = exact.or(on_machine().next()).map_or(0.0, |mode| mode.power_kw);
         let mut sum = 0.0;
-        for (mut from, to) in calendar.open_parts(placement.start, placement.end) {
+        for (mut from, to) in open_parts {
             while from < to {
                 let next = self.problem.prices.partition_point(|&(start, _)| start <= from);
                 let until = self.problem.prices.get(next).map_or(to, |&(start, _)| start.min(to));

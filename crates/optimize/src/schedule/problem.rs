@@ -200,6 +200,26 @@ pub enum ProblemError {
         /// Index of the operation.
         operation: usize,
     },
+    /// An operation of the plan in force that does not exist.
+    #[error(
+        "the plan in force has an operation {operation} of order {order}, which does not exist"
+    )]
+    Previous {
+        /// Index of the order.
+        order: usize,
+        /// Index of the operation.
+        operation: usize,
+    },
+    /// Something that an event or the plan in force names and that is not there.
+    #[error("there is no {what} {idx}; there are {n}")]
+    Unknown {
+        /// Machine, worker or order.
+        what: &'static str,
+        /// The index given.
+        idx: usize,
+        /// How many there are.
+        n: usize,
+    },
 }
 
 impl Problem {
@@ -222,14 +242,17 @@ impl Problem {
         {
             check_value("the plan", "a weight", weight, 1e12)?;
         }
+        let mut before = 0;
         for &(from, price) in &self.prices {
-            check_value("the prices", "a time", from as f64, FAR as f64)?;
+            check_between("the prices", "a time", from as f64, before as f64, FAR as f64)?;
+            before = from;
             check_between("the prices", "a price", price, -1e9, 1e9)?;
         }
         self.machines.iter().try_for_each(Machine::check)?;
         self.workers.iter().try_for_each(|worker| check_closed(&worker.name, &worker.closed))?;
         self.orders.iter().try_for_each(|order| self.check_order(order))?;
-        self.check_frozen()
+        self.check_frozen()?;
+        self.check_previous()
     }
 
     fn check_order(&self, order: &Order) -> Result<(), ProblemError> {
@@ -259,7 +282,7 @@ impl Problem {
         frozen.sort_by_key(|placement| (placement.order, placement.operation));
         for placement in frozen {
             let &Placement { order, operation, machine, worker, .. } = placement;
-            let known = self.orders.get(order).and_then(|order| order.operations.get(operation));
+            let known = self.operation(order, operation);
             let is_known = known
                 .is_some_and(|known| known.modes.iter().any(|mode| mode.machine == machine))
                 && worker.is_none_or(|worker| worker < self.workers.len());
@@ -267,8 +290,28 @@ impl Problem {
                 return Err(ProblemError::Frozen { order, operation });
             }
             n_frozen[order] += 1;
+            let (who, far) = (&self.orders[order].name, FAR as f64);
+            let (start, end) = (placement.start as f64, placement.end as f64);
+            check_value(who, "start of a frozen operation", start, far)?;
+            check_between(who, "end of a frozen operation", end, start, far)?;
+            let setup = placement.setup as f64;
+            check_value(who, "set-up of a frozen operation", setup, end - start)?;
         }
         Ok(())
+    }
+
+    fn check_previous(&self) -> Result<(), ProblemError> {
+        for &Placement { order, operation, .. } in &self.previous {
+            if self.operation(order, operation).is_none() {
+                return Err(ProblemError::Previous { order, operation });
+            }
+        }
+        Ok(())
+    }
+
+    /// An operation, if it exists.
+    pub(super) fn operation(&self, order: usize, operation: usize) -> Option<&Operation> {
+        self.orders.get(order)?.operations.get(operation)
     }
 
     /// Price of a kWh at a moment; 0 where there are no prices.

@@ -2,6 +2,7 @@
 
 use super::check::violations;
 use super::problem::{Placement, Plan, Problem};
+use super::replan::names;
 use crate::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};
 
 /// The plan as a recommendation: one step per operation that is new or moved, in time order.
@@ -48,10 +49,10 @@ pub fn recommend(
 
 fn steps(problem: &Problem, plan: &Plan, now: Option<&Plan>) -> Vec<Step> {
     let words = |it: &Placement| {
-        let worker = it
-            .worker
-            .map_or_else(String::new, |worker| format!(" by {}", problem.workers[worker].name));
-        format!("{} {}–{}{worker}", problem.machines[it.machine].name, it.start, it.end)
+        let worker = it.worker.and_then(|worker| problem.workers.get(worker));
+        let worker = worker.map_or_else(String::new, |worker| format!(" by {}", worker.name));
+        let machine = problem.machines.get(it.machine).map_or("no machine", |it| it.name.as_str());
+        format!("{machine} {}–{}{worker}", it.start, it.end)
     };
     let mut placements: Vec<&Placement> = plan.placements.iter().collect();
     placements.sort_by_key(|placement| (placement.start, placement.order, placement.operation));
@@ -62,9 +63,8 @@ fn steps(problem: &Problem, plan: &Plan, now: Option<&Plan>) -> Vec<Step> {
         let before = now.and_then(|now| now.placements.iter().find(is_same)).map(words);
         let proposed = words(placement);
         if before.as_ref() != Some(&proposed) {
-            let order = &problem.orders[placement.order];
-            let what = format!("{}, {}", order.name, order.operations[placement.operation].name);
-            steps.push(Step { what, now: before, proposed });
+            let (order, operation) = names(problem, placement);
+            steps.push(Step { what: format!("{order}, {operation}"), now: before, proposed });
         }
     }
     steps
@@ -79,7 +79,7 @@ fn constraints(problem: &Problem, plan: &Plan) -> Vec<Constraint> {
             plan.placements.iter().filter(|placement| placement.order == idx).map(|it| it.end);
         if let (Some(due), Some(end)) = (order.due, ends.max()) {
             let what = format!("{}: time until it is due", order.name);
-            constraints.push(Constraint { what, slack: (due - end) as f64 });
+            constraints.push(Constraint { what, slack: due.saturating_sub(end) as f64 });
         }
     }
     constraints

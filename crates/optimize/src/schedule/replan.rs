@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::conflict::SolveError;
-use super::problem::{Order, Placement, Plan, Problem};
+use super::problem::{Order, Placement, Plan, Problem, ProblemError};
 use super::search::solve;
 use crate::Control;
 
@@ -65,10 +65,10 @@ impl fmt::Display for Change {
         match (&self.before, &self.after) {
             (Some((machine, start)), Some((other, now))) => {
                 write!(out, "{machine} {start} → {other} {now}")?;
-                match now - start {
+                match now.saturating_sub(*start) {
                     0 => {}
                     later @ 1.. => write!(out, " ({later} later)")?,
-                    earlier => write!(out, " ({} earlier)", -earlier)?,
+                    earlier => write!(out, " ({} earlier)", earlier.unsigned_abs())?,
                 }
             }
             (None, Some((machine, start))) => write!(out, "new on {machine} at {start}")?,
@@ -93,11 +93,11 @@ pub struct Replanned {
 /// Plans again after `events`.
 ///
 /// What starts before `now + freeze` in the plan in force stays where it is, unless an event hits it, or an
-/// operation of its order before it. Indices in events are those of `problem`; an event with an index that does not
-/// exist changes nothing.
+/// operation of its order before it. Indices in events are those of `problem`.
 ///
 /// # Errors
-/// As [`solve`], for the problem after the events.
+/// As [`solve`], for the problem after the events; and if an event or the plan in force names something that is not
+/// there.
 pub fn replan(
     problem: &Problem,
     plan: &Plan,
@@ -105,8 +105,10 @@ pub fn replan(
     (now, freeze): (i64, i64),
     control: &Control<'_>,
 ) -> Result<Replanned, SolveError> {
+    check_plan(problem, plan)?;
     let mut after = problem.clone();
     after.now = now;
+    events.iter().try_for_each(|event| check_event(problem, event))?;
     events.iter().for_each(|event| apply(&mut after, event));
     after.frozen = frozen(plan, events, now, freeze);
     for event in events {
@@ -116,10 +118,37 @@ pub fn replan(
             order.operations.truncate(n_frozen);
         }
     }
-    after.previous = plan.placements.clone();
+    let still_exists = |it: &&Placement| after.operation(it.order, it.operation).is_some();
+    after.previous = plan.placements.iter().filter(still_exists).copied().collect();
     let replanned = solve(&after, control)?;
     let changes = difference((problem, plan), (&after, &replanned), events);
     Ok(Replanned { problem: after, plan: replanned, changes })
+}
+
+fn check_idx(what: &'static str, idx: usize, n: usize) -> Result<(), ProblemError> {
+    if idx < n { Ok(()) } else { Err(ProblemError::Unknown { what, idx, n }) }
+}
+
+fn check_event(problem: &Problem, event: &Event) -> Result<(), ProblemError> {
+    match *event {
+        Event::Breakdown { machine, .. } => check_idx("machine", machine, problem.machines.len()),
+        Event::Absence { worker, .. } => check_idx("worker", worker, problem.workers.len()),
+        Event::LateMaterial { order, .. } | Event::Cancelled { order } => {
+            check_idx("order", order, problem.orders.len())
+        }
+        Event::NewOrder(_) => Ok(()),
+    }
+}
+
+fn check_plan(problem: &Problem, plan: &Plan) -> Result<(), ProblemError> {
+    for &Placement { order, operation, machine, worker, .. } in &plan.placements {
+        if problem.operation(order, operation).is_none() {
+            return Err(ProblemError::Previous { order, operation });
+        }
+        check_idx("machine", machine, problem.machines.len())?;
+        worker.map_or(Ok(()), |worker| check_idx("worker", worker, problem.workers.len()))?;
+    }
+    Ok(())
 }
 
 fn apply(problem: &mut Problem, event: &Event) {
@@ -150,7 +179,10 @@ fn frozen(plan: &Plan, events: &[Event], now: i64, freeze: i64) -> Vec<Placement
     let mut open_order = None;
     for placement in &plan.placements {
         let is_hit = events.iter().any(|event| hit(event, placement, now).is_some());
-        if open_order != Some(placement.order) && placement.start < now + freeze && !is_hit {
+        if open_order != Some(placement.order)
+            && placement.start < now.saturating_add(freeze)
+            && !is_hit
+        {
             frozen.push(*placement);
         } else {
             open_order = Some(placement.order);
@@ -186,15 +218,18 @@ fn hit(event: &Event, placement: &Placement, now: i64) -> Option<String> {
     }
 }
 
-/// Every operation that is elsewhere in the second plan than in the first, and why.
+/// Every operation that is elsewhere in the second plan than in the first, and why; what does not exist in its
+/// problem is called by its number.
 pub fn difference(
     (problem, plan): (&Problem, &Plan),
     (after, replanned): (&Problem, &Plan),
     events: &[Event],
 ) -> Vec<Change> {
     let mut changes = Vec::new();
-    let place =
-        |problem: &Problem, it: &Placement| (problem.machines[it.machine].name.clone(), it.start);
+    let place = |problem: &Problem, it: &Placement| {
+        let machine = problem.machines.get(it.machine).map(|machine| machine.name.clone());
+        (machine.unwrap_or_else(|| format!("machine {}", it.machine)), it.start)
+    };
     let find = |plan: &Plan, wanted: &Placement| {
         let is_same =
             |it: &&Placement| (it.order, it.operation) == (wanted.order, wanted.operation);
@@ -205,24 +240,35 @@ pub fn difference(
         if now.is_some_and(|now| (now.machine, now.start) == (before.machine, before.start)) {
             continue;
         }
-        let order = &problem.orders[before.order];
+        let (order, operation) = names(problem, before);
         changes.push(Change {
-            order: order.name.clone(),
-            operation: order.operations[before.operation].name.clone(),
+            order,
+            operation,
             before: Some(place(problem, before)),
             after: now.map(|now| place(after, &now)),
             because: events.iter().find_map(|event| hit(event, before, after.now)),
         });
     }
     for now in replanned.placements.iter().filter(|now| find(plan, now).is_none()) {
-        let order = &after.orders[now.order];
+        let (order, operation) = names(after, now);
         changes.push(Change {
-            order: order.name.clone(),
-            operation: order.operations[now.operation].name.clone(),
+            order,
+            operation,
             before: None,
             after: Some(place(after, now)),
             because: None,
         });
     }
     changes
+}
+
+/// Names of the order and the operation of a placement.
+pub(super) fn names(problem: &Problem, placement: &Placement) -> (String, String) {
+    let &Placement { order, operation, .. } = placement;
+    let known = problem.orders.get(order).map(|order| order.name.clone());
+    let step = problem.operation(order, operation).map(|operation| operation.name.clone());
+    (
+        known.unwrap_or_else(|| format!("order {order}")),
+        step.unwrap_or_else(|| format!("operation {operation}")),
+    )
 }

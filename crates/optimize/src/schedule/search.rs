@@ -83,7 +83,7 @@ fn annealed(decoder: &Decoder<'_>, control: &Control<'_>) -> Plan {
             search.anneal();
             search
         };
-        let threads: Vec<_> = (1..control.n_threads.max(1) as u64)
+        let threads: Vec<_> = (1..control.n_threads() as u64)
             .map(|thread| scope.spawn(move || run(thread)))
             .collect();
         let mut found = vec![run(0)];

@@ -25,6 +25,9 @@ use thiserror::Error;
 
 use crate::Stop;
 
+/// Largest index of a machine; there is a list for each up to the largest that is used.
+const MAX_MACHINES: usize = 1 << 20;
+
 /// A machine that can do an operation, and how long it takes there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
@@ -55,6 +58,18 @@ pub enum ShopError {
         /// What was given.
         duration: i64,
     },
+    /// A machine with a number that no plant needs.
+    #[error(
+        "job {job} operation {operation}: machine {machine} is above {MAX_MACHINES}; number machines from 0"
+    )]
+    Machine {
+        /// Index of the job.
+        job: usize,
+        /// Index of the operation in its job.
+        operation: usize,
+        /// What was given.
+        machine: usize,
+    },
     /// All durations together do not fit the kernel's 30 bits.
     #[error("durations add up to {total}, above 2^30; use a coarser unit of time")]
     TooLong {
@@ -81,7 +96,7 @@ impl Shop {
     /// A shop from the choices of each operation of each job.
     ///
     /// # Errors
-    /// If an operation has no choice or a negative duration, or the durations overflow.
+    /// If an operation has no choice, a negative duration or a machine numbered beyond 2²⁰, or the durations overflow.
     pub fn new(jobs: &[Vec<Vec<Choice>>]) -> Result<Self, ShopError> {
         let mut shop =
             Self { choices: Vec::new(), choices_from: vec![0], job_from: vec![0], n_machines: 0 };
@@ -156,6 +171,9 @@ fn longest(job: usize, operation: usize, choices: &[Choice]) -> Result<i64, Shop
         let duration = choice.duration;
         return Err(ShopError::NegativeDuration { job, operation, duration });
     }
+    if let Some(choice) = choices.iter().find(|choice| choice.machine > MAX_MACHINES) {
+        return Err(ShopError::Machine { job, operation, machine: choice.machine });
+    }
     let longest = choices.iter().map(|choice| choice.duration).max();
     longest.ok_or(ShopError::NoMachine { job, operation })
 }
@@ -194,7 +212,8 @@ impl ShopPlan {
         let mut found = Vec::new();
         let mut by_machine: Vec<Vec<(i64, i64)>> = vec![Vec::new(); shop.n_machines];
         for job in 0..shop.n_jobs() {
-            let (operations, placed) = (shop.operations(job), &self.jobs[job]);
+            let placed = self.jobs.get(job).map_or(&[][..], Vec::as_slice);
+            let operations = shop.operations(job);
             if placed.len() != operations.len() {
                 found.push(format!(
                     "job {job} has {} of {} operations",
@@ -205,7 +224,7 @@ impl ShopPlan {
             }
             let mut free = 0;
             for (idx, (operation, placed)) in operations.zip(placed).enumerate() {
-                let duration = placed.end - placed.start;
+                let duration = placed.end.saturating_sub(placed.start);
                 let choice = Choice { machine: placed.machine, duration };
                 if !shop.choices(operation).contains(&choice) {
                     found.push(format!(

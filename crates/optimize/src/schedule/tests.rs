@@ -1,3 +1,5 @@
+mod hostile;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -217,7 +219,6 @@ fn new_cancelled_and_late_orders_are_planned_again() {
         Event::Cancelled { order: 1 },
         Event::LateMaterial { order: 0, release: 30 },
         Event::NewOrder(rush),
-        Event::Breakdown { machine: 99, from: 0, to: 10 },
     ];
     let after = replan(&problem, &plan, &events, (0, 0), &few()).unwrap();
     let words: Vec<String> = after.changes.iter().map(ToString::to_string).collect();
@@ -361,7 +362,8 @@ proptest! {
             Event::Absence { worker: 1, from: 30, to: 60 },
             Event::LateMaterial { order: 2, release: 70 },
         ];
-        let after = replan(&problem, &plan, &events, (25, 10), &control).unwrap();
+        let events = if n_orders > 2 { &events[..] } else { &events[..2] };
+        let after = replan(&problem, &plan, events, (25, 10), &control).unwrap();
         prop_assert_eq!(violations(&after.problem, &after.plan), Vec::<String>::new());
         let n_moved = after.plan.cost.n_changed;
         prop_assert_eq!(after.changes.len(), n_moved);

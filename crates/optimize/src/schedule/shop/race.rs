@@ -63,7 +63,7 @@ pub fn solve(shop: &Shop, control: &Control<'_>) -> ShopPlan {
         stopped: Mutex::new(None),
         pool: Mutex::default(),
     };
-    let n_threads = control.n_threads.max(1);
+    let n_threads = control.n_threads();
     let proves = n_threads > 1 && shop.n_operations() <= MAX_OPERATIONS;
     std::thread::scope(|scope| {
         for thread in 1..n_threads {

@@ -53,6 +53,18 @@ fn what_is_wrong_with_a_shop_is_named() {
 }
 
 #[test]
+fn hostile_shops_and_plans_are_answered_in_words() {
+    let error = Shop::classic(&[vec![(usize::MAX, 1)]]).unwrap_err();
+    assert_eq!(error, ShopError::Machine { job: 0, operation: 0, machine: usize::MAX });
+    let shop = Shop::classic(&[vec![(0, 3)], vec![(0, 4)]]).unwrap();
+    let mut plan = check(&shop, &Control::iterations(1, 100));
+    plan.jobs.truncate(1);
+    plan.jobs[0][0] = Placed { machine: 9, start: i64::MIN, end: i64::MAX };
+    let found = plan.violations(&shop).join("; ");
+    assert!(found.contains("on machine 9; job 1 has 0 of 1 operations"), "{found}");
+}
+
+#[test]
 fn fisher_and_thompson_6x6_takes_55() {
     // Fisher & Thompson (1963), mt06.
     let rows = [
