@@ -65,5 +65,14 @@ fn not_negative(what: &'static str, value: f64) -> Result<f64, Error> {
     Err(Error::Number { what, value, must_be: "finite and not negative" })
 }
 
+/// A stock level, unless shortage is so dear that none is enough.
+fn finite_level(level: f64, shortage_cost: f64) -> Result<f64, Error> {
+    if level.is_finite() && level.abs() < 1e15 {
+        return Ok(level);
+    }
+    let must_be = "so that a stock of finite size pays; compare it with the holding cost";
+    Err(Error::Number { what: "shortage cost", value: shortage_cost, must_be })
+}
+
 #[cfg(test)]
 mod tests;

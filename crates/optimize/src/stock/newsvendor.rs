@@ -1,6 +1,6 @@
 //! One chance to order before a random demand.
 
-use super::{Demand, Error, positive};
+use super::{Demand, Error, finite_level, positive};
 
 /// How much to have, and what it costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,7 +17,7 @@ pub struct BaseStock {
 /// Source: Arrow, Harris, Marschak (1951); Snyder & Shen §4.3.
 ///
 /// # Errors
-/// If a cost is not above 0 or the demand cannot be.
+/// If a cost is not above 0, the demand cannot be, or shortage is so dear that no stock is enough.
 ///
 /// ```
 /// use optimize::stock::{Demand, newsvendor::newsvendor};
@@ -33,7 +33,7 @@ pub fn newsvendor(
 ) -> Result<BaseStock, Error> {
     let h = positive("holding cost", holding_cost)?;
     let p = positive("shortage cost", shortage_cost)?;
-    let level = demand.check()?.quantile(p / (h + p));
+    let level = finite_level(demand.check()?.quantile(p / (h + p)), p)?;
     Ok(BaseStock { level, cost: cost(h, p, demand, level) })
 }
 

@@ -61,6 +61,31 @@ fn reorder_oracles_of_snyder_and_shen() {
     check(&[reorder::cost_of(&part, 6.0, 7.0).expect("sound")], &[28.241313]);
 }
 
+/// A fixed cost far above all others makes the policy wide: renewals were once cut at 20 means + 200 pieces, which
+/// named (-4671, 261) at 18,705 as exact.
+#[test]
+fn wide_min_max_policies_cost_what_the_economic_quantity_says() {
+    for (fixed, mean) in [(1e6, 6.0), (1e4, 6.0), (1e5, 40.0)] {
+        let best = min_max::poisson(fixed, 1.0, 4.0, mean).expect("sound");
+        let (found, lot) = (best.cost.expect("exact"), lot::eoq_late(fixed, 1.0, 4.0, mean));
+        let lot = lot.expect("sound");
+        // Demand that comes in single pieces adds little to a lot of hundreds.
+        assert!(found > 0.99 * lot.cost && found < 1.01 * lot.cost + 4.0, "{best:?} {lot:?}");
+        assert!((best.max - best.min) / lot.quantity > 0.95, "{best:?} {lot:?}");
+    }
+}
+
+#[test]
+fn rare_demand_has_a_policy_too() {
+    for mean in [1e-300, 1e-20, 1e-9] {
+        let best = min_max::poisson(5.0, 1.0, 4.0, mean).expect("sound");
+        assert_eq!(best.max, 0.0, "{best:?}");
+        assert!(best.cost.expect("exact") >= 0.0, "{best:?}");
+    }
+    let error = min_max::poisson(1e300, 1.0, 4.0, 6.0).expect_err("wider than the universe");
+    assert!(error.to_string().contains("at most 20,000 pieces wide"), "{error}");
+}
+
 #[test]
 fn numbers_that_cannot_be_are_named() {
     let error = lot::eoq(8.0, -1.0, 5.0).expect_err("holding cost is negative");
@@ -189,7 +214,7 @@ proptest! {
             for max in -3..=3 {
                 let (min, max) = (best.min as i64 + min, best.max as i64 + max);
                 if min < max {
-                    let other = min_max::cost_of(fixed, 1.0, p, mean, min, max);
+                    let other = min_max::cost_of(fixed, 1.0, p, mean, min, max).expect("sound");
                     prop_assert!(other >= cost - 1e-9, "({min}, {max}) costs {other} < {cost}");
                 }
             }
