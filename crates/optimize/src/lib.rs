@@ -18,8 +18,9 @@ mod recommendation;
 pub mod route;
 pub mod schedule;
 pub mod setpoint;
+mod statistics;
 pub mod stock;
 
 pub use control::{Control, Progress, Stop};
 pub use range::RangeError;
-pub use recommendation::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};
+pub use recommendation::{Basis, Bounds, Constraint, Evidence, Gain, Recommendation, Step};

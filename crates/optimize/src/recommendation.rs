@@ -2,6 +2,17 @@
 
 use serde::Serialize;
 
+/// What a caller knows of a decision that its numbers do not tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Basis<'a> {
+    /// The time span of the data that the inputs were made of, in microseconds since 1970; `None` where people gave them.
+    pub window_us: Option<(i64, i64)>,
+    /// Currency of all costs and prices.
+    pub currency: &'a str,
+    /// When the facts may have changed too much, in microseconds since 1970.
+    pub valid_until_us: i64,
+}
+
 /// One change: a thing, its value now and the value proposed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
@@ -38,6 +49,11 @@ impl Gain {
             confidence_percent: 100.0,
             unit: unit.to_owned(),
         }
+    }
+
+    /// A gain that lies between `low` and `high` with 90 %.
+    pub(crate) fn likely(expected: f64, low: f64, high: f64, unit: &str) -> Gain {
+        Gain { expected, low, high, confidence_percent: 90.0, unit: unit.to_owned() }
     }
 }
 
@@ -100,4 +116,54 @@ pub struct Recommendation {
     pub valid_until_us: i64,
     /// How far from optimal it can be.
     pub bounds: Bounds,
+}
+
+/// Builds a recommendation line by line, in the order in which it is read.
+impl Recommendation {
+    pub(crate) fn new(summary: String, gain: Gain, valid_until_us: i64) -> Self {
+        Self {
+            summary,
+            steps: Vec::new(),
+            gain,
+            constraints: Vec::new(),
+            evidence: Evidence::default(),
+            valid_until_us,
+            bounds: Bounds { objective: f64::NAN, bound: None },
+        }
+    }
+
+    pub(crate) fn step(
+        mut self,
+        what: impl Into<String>,
+        now: Option<String>,
+        proposed: impl Into<String>,
+    ) -> Self {
+        self.steps.push(Step { what: what.into(), now, proposed: proposed.into() });
+        self
+    }
+
+    pub(crate) fn constraint(mut self, what: impl Into<String>, slack: f64) -> Self {
+        self.constraints.push(Constraint { what: what.into(), slack });
+        self
+    }
+
+    pub(crate) fn window(mut self, window_us: Option<(i64, i64)>) -> Self {
+        self.evidence.window_us = window_us;
+        self
+    }
+
+    pub(crate) fn input(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.evidence.inputs.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    pub(crate) fn seed(mut self, seed: u64) -> Self {
+        self.evidence.seed = seed;
+        self
+    }
+
+    pub(crate) fn bounds(mut self, objective: f64, bound: Option<f64>) -> Self {
+        self.bounds = Bounds { objective, bound };
+        self
+    }
 }

@@ -6,6 +6,7 @@
 //! several stages     ──► serial (echelon base stock), tree (guaranteed service)
 //! intermittent parts ──► intermittent: demand as a distribution over whole pieces
 //! failing machines   ──► spares: from remaining useful life to an order
+//! any of them        ──► recommend: what is done now → what costs least
 //! ```
 //!
 //! Costs are per unit and per the same unit of time as the demand; lead times are in that unit of time. The
@@ -18,6 +19,7 @@ pub mod lot;
 pub mod min_max;
 pub mod newsvendor;
 mod pmf;
+pub mod recommend;
 pub mod reorder;
 pub mod serial;
 pub mod spares;
@@ -74,5 +76,7 @@ fn finite_level(level: f64, shortage_cost: f64) -> Result<f64, Error> {
     Err(Error::Number { what: "shortage cost", value: shortage_cost, must_be })
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

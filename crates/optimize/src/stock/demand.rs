@@ -66,10 +66,10 @@ impl Demand {
         }
     }
 
-    /// Probability that demand is at most `x`; NaN where `x` is.
+    /// Probability that demand is at most `x`; NaN where `x` is, or the mean is not finite.
     pub fn cdf(self, x: f64) -> f64 {
         match self {
-            _ if x.is_nan() => f64::NAN,
+            _ if x.is_nan() || !self.mean().is_finite() => f64::NAN,
             Self::Normal { .. } => standard().cdf(self.z(x)),
             Self::Poisson { .. } if x < 0.0 => 0.0,
             Self::Poisson { mean } => poisson(mean).map_or(1.0, |p| p.cdf(x.floor() as u64)),

@@ -9,7 +9,7 @@ const MAX_PIECES: usize = 200_000;
 /// Probability beyond which a tail is cut.
 const TAIL: f64 = 1e-12;
 
-/// Probability of 0, 1, 2, … pieces; sums to 1.
+/// Probability of 0, 1, 2, … pieces; sums to 1. What is beyond 200,000 pieces counts as the most that is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pmf(Vec<f64>);
 
@@ -61,7 +61,7 @@ impl Pmf {
     /// Negative binomial with this mean and variance; Poisson where the variance is not above the mean.
     ///
     /// # Errors
-    /// If a number is negative, not finite, or the mean is above 100,000.
+    /// If a number is negative, not finite, the mean is above 100,000, or the variance a billion times the mean squared.
     pub fn negative_binomial(mean: f64, variance: f64) -> Result<Self, Error> {
         let mean = moderate(mean)?;
         not_negative("variance", variance)?;
@@ -69,6 +69,10 @@ impl Pmf {
             return Self::poisson(mean);
         }
         let (r, p) = (mean * mean / (variance - mean), mean / variance);
+        if r < 1e-9 {
+            let must_be = "less than a billion times the mean squared";
+            return Err(Error::Number { what: "variance", value: variance, must_be });
+        }
         let Ok(binomial) = NegativeBinomial::new(r, p) else {
             return Self::poisson(mean);
         };
@@ -93,11 +97,13 @@ impl Pmf {
 
     /// Distribution of the sum of two independent numbers of pieces.
     pub fn plus(&self, other: &Self) -> Self {
-        let mut sum = vec![0.0; (self.0.len() + other.0.len() - 1).min(MAX_PIECES)];
+        let mut sum = vec![0.0; (self.0.len() + other.0.len() - 1).min(MAX_PIECES + 1)];
         for (a, p) in self.0.iter().enumerate().filter(|(_, p)| **p > 0.0) {
             for (into, q) in sum[a..].iter_mut().zip(&other.0) {
                 *into += p * q;
             }
+            let beyond: f64 = other.0.iter().skip(sum.len() - a).sum();
+            *sum.last_mut().expect("two distributions have a sum") += p * beyond;
         }
         let mut tail = 0.0;
         while sum.len() > 1 && tail + sum[sum.len() - 1] < TAIL {
@@ -108,12 +114,14 @@ impl Pmf {
         Self(sum)
     }
 
-    /// Distribution of the sum over `n` independent periods.
+    /// Distribution of the sum over `n` independent periods. Cost: O(n² pieces²).
     pub fn over(&self, n: usize) -> Self {
+        // Nothing stays nothing, however often it is asked for.
+        let n = if self.0.len() == 1 { n.min(1) } else { n };
         (0..n).fold(Self::point(0), |sum, _| sum.plus(self))
     }
 
-    /// Smallest number of pieces that is enough with probability `share`.
+    /// Smallest number of pieces that is enough with probability `share`; the most possible above 1 and for NaN.
     pub fn quantile(&self, share: f64) -> usize {
         let mut sum = 0.0;
         let reaches = |p: &f64| {

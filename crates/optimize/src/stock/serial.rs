@@ -20,20 +20,6 @@ pub struct Levels {
     pub cost: f64,
 }
 
-impl Levels {
-    /// Local levels: each stage's echelon level less that of the stage below, never negative.
-    pub fn local(&self) -> Vec<f64> {
-        let mut least = f64::INFINITY;
-        let mut effective: Vec<f64> = self.echelon.clone();
-        for level in effective.iter_mut().rev() {
-            least = least.min(*level);
-            *level = least;
-        }
-        let below = [0.0].into_iter().chain(effective.iter().copied());
-        effective.iter().zip(below).map(|(own, below)| own - below).collect()
-    }
-}
-
 /// Points of the grid on which cost functions are kept for normal demand.
 const N_POINTS: usize = 2400;
 /// Grid reaches this many standard deviations beyond the demand of the whole lead time.
@@ -64,27 +50,82 @@ const MAX_PIECES: f64 = 20_000.0;
 /// # Ok::<(), optimize::stock::Error>(())
 /// ```
 pub fn base_stock(stages: &[Stage], shortage_cost: f64, demand: Demand) -> Result<Levels, Error> {
+    let owed = check(stages, shortage_cost, demand)?;
+    recursion(stages, owed, demand, &Grid::around(stages, demand, 0.0)?, None)
+}
+
+/// Expected cost per unit of time of any echelon base-stock levels, computed like [`base_stock`].
+///
+/// Normal demand: levels between two points of the grid count as the nearer one.
+///
+/// # Errors
+/// As for [`base_stock`], or if there is not one finite level per stage.
+///
+/// ```
+/// use optimize::stock::{Demand, serial::{Stage, base_stock, cost_of}};
+/// // Two stages, Poisson demand: one piece more than the best is dearer.
+/// let stages = [Stage { echelon_holding_cost: 1.0, lead_time: 1.0 }; 2];
+/// let best = base_stock(&stages, 9.0, Demand::Poisson { mean: 2.0 })?;
+/// let cost = |levels: &[f64]| cost_of(&stages, 9.0, Demand::Poisson { mean: 2.0 }, levels);
+/// assert!((cost(&best.echelon)? - best.cost).abs() < 1e-9);
+/// assert!(cost(&[best.echelon[0] + 1.0, best.echelon[1]])? >= best.cost);
+/// # Ok::<(), optimize::stock::Error>(())
+/// ```
+pub fn cost_of(
+    stages: &[Stage],
+    shortage_cost: f64,
+    demand: Demand,
+    levels: &[f64],
+) -> Result<f64, Error> {
+    let owed = check(stages, shortage_cost, demand)?;
+    if levels.len() != stages.len() {
+        let value = levels.len() as f64;
+        return Err(Error::Number { what: "number of levels", value, must_be: "one per stage" });
+    }
+    for level in levels {
+        not_negative("echelon level", *level)?;
+    }
+    let grid = Grid::around(stages, demand, levels.iter().copied().fold(0.0, f64::max))?;
+    Ok(recursion(stages, owed, demand, &grid, Some(levels))?.cost)
+}
+
+/// What a piece owed costs at the lowest stage, p + Σh′, if the numbers can be.
+fn check(stages: &[Stage], shortage_cost: f64, demand: Demand) -> Result<f64, Error> {
     let p = positive("shortage cost", shortage_cost)?;
     demand.check()?;
-    let n_stages = stages.len() as f64;
-    positive("number of stages", n_stages)?;
+    positive("number of stages", stages.len() as f64)?;
     for stage in stages {
         positive("echelon holding cost", stage.echelon_holding_cost)?;
         not_negative("lead time", stage.lead_time)?;
     }
-    let grid = Grid::around(stages, demand)?;
-    let owed = p + stages.iter().map(|stage| stage.echelon_holding_cost).sum::<f64>();
+    positive(
+        "sum of the costs",
+        p + stages.iter().map(|stage| stage.echelon_holding_cost).sum::<f64>(),
+    )
+}
+
+/// From the customer upwards: the cost of each stage, with the best level or the one given.
+fn recursion(
+    stages: &[Stage],
+    owed: f64,
+    demand: Demand,
+    grid: &Grid,
+    given: Option<&[f64]>,
+) -> Result<Levels, Error> {
     let mut below =
         Function { values: grid.xs().map(|x| owed * (-x).max(0.0)).collect(), left_slope: -owed };
     let mut levels = Levels { echelon: Vec::new(), cost: 0.0 };
-    for stage in stages {
+    for (stage_idx, stage) in stages.iter().enumerate() {
         let h = stage.echelon_holding_cost;
         let values = grid.xs().zip(&below.values).map(|(x, cost)| h * x + cost).collect();
         let here = Function { values, left_slope: below.left_slope + h };
         let expected = grid.expectation(&here, demand.over(stage.lead_time));
-        let (idx, level, cost) = grid.least(&expected, demand);
+        let (idx, level, cost) = match given {
+            None => grid.least(&expected, demand),
+            Some(levels) => grid.nearest(&expected, levels[stage_idx]),
+        };
         levels.echelon.push(level);
-        levels.cost = cost;
+        levels.cost = not_negative("cost of the stages", cost)?;
         below = expected;
         below.values[idx..].fill(cost);
     }
@@ -105,8 +146,9 @@ struct Grid {
 }
 
 impl Grid {
-    fn around(stages: &[Stage], demand: Demand) -> Result<Self, Error> {
-        let (mut time, mut low, mut high) = (0.0, 0.0_f64, 1.0_f64);
+    /// Around the demand of all lead times, and up to `most`.
+    fn around(stages: &[Stage], demand: Demand, most: f64) -> Result<Self, Error> {
+        let (mut time, mut low, mut high) = (0.0, 0.0_f64, most.max(1.0));
         for stage in stages {
             time += stage.lead_time;
             let lead = demand.over(time);
@@ -125,7 +167,7 @@ impl Grid {
             // Demand is never negative, so left of 0 all functions are straight.
             return Ok(Self { low: 0.0, step: 1.0, n: high.ceil() as usize + 20 });
         }
-        let step = (high - low) / N_POINTS as f64;
+        let step = positive("demand over all lead times", (high - low) / N_POINTS as f64)?;
         Ok(Self { low: (low / step).floor() * step, step, n: N_POINTS + 2 })
     }
 
@@ -155,6 +197,13 @@ impl Grid {
             line + curved
         };
         Function { values: self.xs().enumerate().map(value).collect(), left_slope: f.left_slope }
+    }
+
+    /// Index, place and value of the point nearest to a level.
+    fn nearest(&self, f: &Function, level: f64) -> (usize, f64, f64) {
+        let idx = ((level - self.low) / self.step).round().max(0.0) as usize;
+        let idx = idx.min(self.n - 1);
+        (idx, self.low + idx as f64 * self.step, f.values[idx])
     }
 
     /// Index, place and value of the least point; between the grid points for normal demand.

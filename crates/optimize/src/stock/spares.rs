@@ -1,7 +1,7 @@
 //! Orders for spare parts, from how long machines will last and what else is asked for.
 
 use super::{Error, Pmf, positive};
-use crate::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};
+use crate::{Basis, Gain, Recommendation};
 
 /// A part, its stock and its costs over the time that an order has to cover.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,18 +16,17 @@ pub struct Spare {
     pub surplus_cost: f64,
     /// Cost of one piece that is needed and missing: standstill until it comes.
     pub shortage_cost: f64,
-    /// Currency of the costs.
-    pub currency: String,
 }
 
 /// Distribution of the pieces needed until the order after this one arrives.
 ///
 /// `lives_h`: for each machine that has one piece at work, equally likely hours until it fails (draws of its
 /// remaining useful life). `horizon_h`: lead time plus time until the next review. `other`: demand of that time from
-/// elsewhere, [`Pmf::point`]\(0\) for none. Machines fail independently; a machine without draws is left out.
+/// elsewhere, [`Pmf::point`]\(0\) for none. Machines fail independently; a machine without draws is left out. A life
+/// without end is one that outlasts the horizon.
 ///
 /// # Errors
-/// If the horizon is not above 0.
+/// If the horizon is not above 0, or a life is NaN: an unknown life must not count as one that never ends.
 ///
 /// ```
 /// use optimize::stock::{Pmf, spares::needed};
@@ -40,6 +39,10 @@ pub fn needed(lives_h: &[&[f64]], horizon_h: f64, other: &Pmf) -> Result<Pmf, Er
     positive("lead time and review", horizon_h)?;
     let mut need = other.clone();
     for draws in lives_h.iter().filter(|draws| !draws.is_empty()) {
+        if let Some(value) = draws.iter().copied().find(|life_h| life_h.is_nan()) {
+            let must_be = "a number of hours; leave unknown draws out";
+            return Err(Error::Number { what: "life of a machine", value, must_be });
+        }
         let n_failing = draws.iter().filter(|life_h| **life_h <= horizon_h).count();
         need = need.plus(&Pmf::one_with(n_failing as f64 / draws.len() as f64)?);
     }
@@ -61,62 +64,63 @@ pub fn order_up_to(need: &Pmf, spare: &Spare) -> Result<usize, Error> {
 /// The order to place now; `None` if what is there or ordered is enough.
 ///
 /// The gain is the expected cost without the order less that with it; low and high are its 5 % and 95 % quantiles
-/// over what may be needed. The bound is the cost if need were known in advance, which is 0.
+/// over what may be needed. No other level has a lower expected cost, so objective and bound are the same.
 ///
 /// # Errors
 /// If a cost is not above 0.
+///
+/// ```
+/// use optimize::{Basis, stock::{Pmf, spares::{Spare, recommend}}};
+/// let bearing = Spare { name: "bearing".into(), on_hand: 0, on_order: 0, surplus_cost: 10.0, shortage_cost: 90.0 };
+/// let basis = Basis { window_us: None, currency: "EUR", valid_until_us: 0 };
+/// // One is needed with 1/2: having it costs 10 · 1/2, not having it 90 · 1/2.
+/// let advice = recommend(&Pmf::one_with(0.5)?, &bearing, &basis)?.expect("order one");
+/// assert_eq!((advice.gain.expected, advice.bounds.objective), (40.0, 5.0));
+/// # Ok::<(), optimize::stock::Error>(())
+/// ```
 pub fn recommend(
     need: &Pmf,
     spare: &Spare,
-    valid_until_us: i64,
+    basis: &Basis,
 ) -> Result<Option<Recommendation>, Error> {
     let level = order_up_to(need, spare)?;
-    let position = spare.on_hand + spare.on_order;
+    let position = spare.on_hand.saturating_add(spare.on_order);
     if level <= position {
         return Ok(None);
     }
-    let cost = |stock: usize, needed: usize| {
-        let left = stock.saturating_sub(needed) as f64 * spare.surplus_cost;
-        left + needed.saturating_sub(stock) as f64 * spare.shortage_cost
-    };
     // More need only makes the order worth more, so quantiles of need are quantiles of the gain.
-    let gain = |needed: usize| cost(position, needed) - cost(level, needed);
+    let gain = |needed: usize| spare.cost(position, needed) - spare.cost(level, needed);
+    let (low, high) = (gain(need.quantile(0.05)), gain(need.quantile(0.95)));
+    let gain = Gain::likely(need.expect(gain), low, high, basis.currency);
     let enough = |stock: usize| 100.0 * need.probabilities().iter().take(stock + 1).sum::<f64>();
-    Ok(Some(Recommendation {
-        summary: format!(
-            "order {} of {}: what is there is enough with {:.0} %, then with {:.0} %",
-            level - position,
-            spare.name,
-            enough(position),
-            enough(level)
-        ),
-        steps: vec![Step {
-            what: format!("pieces of {} on the shelf or ordered", spare.name),
-            now: Some(position.to_string()),
-            proposed: level.to_string(),
-        }],
-        gain: Gain {
-            expected: need.expect(gain),
-            low: gain(need.quantile(0.05)),
-            high: gain(need.quantile(0.95)),
-            confidence_percent: 90.0,
-            unit: spare.currency.clone(),
-        },
-        constraints: vec![Constraint {
-            what: "probability of having enough above the critical ratio, in percent".into(),
-            slack: enough(level)
-                - 100.0 * spare.shortage_cost / (spare.shortage_cost + spare.surplus_cost),
-        }],
-        evidence: Evidence {
-            window_us: None,
-            inputs: vec![
-                ("expected need".into(), format!("{:.2}", need.mean())),
-                ("surplus cost".into(), spare.surplus_cost.to_string()),
-                ("shortage cost".into(), spare.shortage_cost.to_string()),
-            ],
-            seed: 0,
-        },
-        valid_until_us,
-        bounds: Bounds { objective: need.expect(|needed| cost(level, needed)), bound: Some(0.0) },
-    }))
+    let summary = format!(
+        "order {} of {}: what is there is enough with {:.0} %, then with {:.0} %",
+        level - position,
+        spare.name,
+        enough(position),
+        enough(level)
+    );
+    let ratio_percent = 100.0 * spare.shortage_cost / (spare.shortage_cost + spare.surplus_cost);
+    let least = need.expect(|needed| spare.cost(level, needed));
+    let what = format!("pieces of {} on the shelf or ordered", spare.name);
+    Ok(Some(
+        Recommendation::new(summary, gain, basis.valid_until_us)
+            .step(what, Some(position.to_string()), level.to_string())
+            .constraint(
+                "probability of having enough above the critical ratio, in percent",
+                enough(level) - ratio_percent,
+            )
+            .window(basis.window_us)
+            .input("expected need", format!("{:.2}", need.mean()))
+            .input("surplus cost", spare.surplus_cost)
+            .input("shortage cost", spare.shortage_cost)
+            .bounds(least, Some(least)),
+    ))
+}
+
+impl Spare {
+    fn cost(&self, stock: usize, needed: usize) -> f64 {
+        let left = stock.saturating_sub(needed) as f64 * self.surplus_cost;
+        left + needed.saturating_sub(stock) as f64 * self.shortage_cost
+    }
 }

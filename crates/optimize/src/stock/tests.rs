@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Basis;
 
 fn check(found: &[f64], expected: &[f64]) {
     assert_eq!(found.len(), expected.len());
@@ -118,21 +119,29 @@ fn a_spare_is_ordered_when_failure_is_likely_enough() {
         on_order: 0,
         surplus_cost: 100.0,
         shortage_cost: 900.0,
-        currency: "EUR".into(),
     };
+    let basis = Basis { window_us: Some((1, 9)), currency: "EUR", valid_until_us: 0 };
     let draws: Vec<f64> = (1..=20).map(|n| f64::from(n) * 10.0).collect();
     // One machine; an order pays when failure is likelier than 100 ÷ 1000.
     let need = |horizon_h| spares::needed(&[&draws], horizon_h, &Pmf::point(0)).expect("sound");
-    assert_eq!(spares::recommend(&need(20.0), &spare, 0).expect("sound"), None);
-    let advice = spares::recommend(&need(30.0), &spare, 0).expect("sound").expect("15 % is enough");
+    assert_eq!(spares::recommend(&need(20.0), &spare, &basis).expect("sound"), None);
+    let advice =
+        spares::recommend(&need(30.0), &spare, &basis).expect("sound").expect("15 % is enough");
     assert_eq!(
         advice.summary,
         "order 1 of bearing 6205: what is there is enough with 85 %, then with 100 %"
     );
     assert!((advice.gain.expected - (0.15 * 900.0 - 0.85 * 100.0)).abs() < 1e-9);
     assert_eq!((advice.gain.low, advice.gain.high), (-100.0, 900.0));
+    assert_eq!((advice.evidence.window_us, advice.bounds.gap_percent()), (Some((1, 9)), Some(0.0)));
+    let unknown =
+        spares::needed(&[&[f64::NAN, 5.0]], 9.0, &Pmf::point(0)).expect_err("a life is unknown");
+    assert_eq!(
+        unknown.to_string(),
+        "life of a machine is NaN, but must be a number of hours; leave unknown draws out; correct it"
+    );
     spare.on_order = 1;
-    assert_eq!(spares::recommend(&need(200.0), &spare, 0).expect("sound"), None);
+    assert_eq!(spares::recommend(&need(200.0), &spare, &basis).expect("sound"), None);
 }
 
 /// Every plan of orders in some periods, each covering demand until the next.

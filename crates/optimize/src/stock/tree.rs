@@ -2,6 +2,9 @@
 
 use super::{Error, not_negative};
 
+/// Longest total processing time in periods.
+const MAX_PERIODS: usize = 5_000;
+
 /// A stage of a supply tree.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stage {
@@ -37,11 +40,12 @@ pub struct Plan {
 /// Service times of least safety-stock cost in a tree, demand over τ periods being at most μτ + zσ√τ.
 ///
 /// `z`: standard deviations of demand that stock has to cover, 1.645 for 95 %.
-/// Cost: O(stages · M²) for a longest total processing time of M periods.
+/// Cost: O(stages · M²) for a longest total processing time of M periods, at most 5,000.
 /// Source: Graves & Willems (2000), the dynamic program of §3; Snyder & Shen §6.3.5.
 ///
 /// # Errors
-/// If a stage names a supplier that is not there, the stages are not one tree, or a number is out of its range.
+/// If a stage names a supplier that is not there, the stages are not one tree, takes too long, or a number is out of
+/// its range.
 ///
 /// ```
 /// use optimize::stock::tree::{Stage, service_times};
@@ -59,7 +63,56 @@ pub fn service_times(stages: &[Stage], z: f64) -> Result<Plan, Error> {
     for node in tree.order.iter().rev() {
         best[*node] = tree.solve(*node, &best);
     }
-    Ok(tree.read_back(&best))
+    let plan = tree.read_back(&best);
+    not_negative("cost of the tree", plan.cost)?;
+    Ok(plan)
+}
+
+/// Safety stocks and cost of any service times, one per stage, as [`service_times`] finds them.
+///
+/// # Errors
+/// As for [`service_times`], or if a stage promises sooner than it can, or later than its customers accept.
+///
+/// ```
+/// use optimize::stock::tree::{Stage, plan_of};
+/// let one = Stage { name: "A".into(), holding_cost: 3.0, processing_time: 9, customer_time: Some(5), demand_sd: 1.0,
+///                   ..Stage::default() };
+/// // Promising after 5 of 9 periods leaves 4 to cover: 2 × 1 × √4 pieces.
+/// assert_eq!(plan_of(&[one.clone()], 2.0, &[5])?.cost, 12.0);
+/// let late = plan_of(&[one], 2.0, &[6]).unwrap_err().to_string();
+/// assert_eq!(late, "stage A promises later than its customers accept; lower its service time");
+/// # Ok::<(), optimize::stock::Error>(())
+/// ```
+pub fn plan_of(stages: &[Stage], z: f64, service_times: &[usize]) -> Result<Plan, Error> {
+    not_negative("z", z)?;
+    let tree = Tree::new(stages, z)?;
+    if service_times.len() != stages.len() {
+        let value = service_times.len() as f64;
+        return Err(Error::Number {
+            what: "number of service times",
+            value,
+            must_be: "one per stage",
+        });
+    }
+    let mut chosen = Vec::with_capacity(stages.len());
+    for (stage, outbound) in stages.iter().zip(service_times) {
+        let waits = stage.suppliers.iter().map(|supplier| service_times[*supplier]).max();
+        let inbound = waits.unwrap_or(0).max(stage.supplier_time);
+        if *outbound > inbound.saturating_add(stage.processing_time) {
+            return Err(network(
+                stage,
+                "promises later than it ever needs; lower its service time",
+            ));
+        }
+        if stage.customer_time.is_some_and(|most| *outbound > most) {
+            return Err(network(
+                stage,
+                "promises later than its customers accept; lower its service time",
+            ));
+        }
+        chosen.push((inbound, *outbound));
+    }
+    Ok(tree.plan(&chosen))
 }
 
 /// How a node is joined to its parent, the neighbor that is decided after it.
@@ -98,22 +151,7 @@ struct Best {
 impl<'a> Tree<'a> {
     fn new(stages: &'a [Stage], z: f64) -> Result<Self, Error> {
         let n = stages.len();
-        let mut customers: Vec<Vec<usize>> = vec![Vec::new(); n];
-        let mut n_links = 0;
-        for (idx, stage) in stages.iter().enumerate() {
-            not_negative("holding cost", stage.holding_cost)?;
-            not_negative("standard deviation of demand", stage.demand_sd)?;
-            for supplier in &stage.suppliers {
-                let Some(known) = customers.get_mut(*supplier) else {
-                    return Err(network(
-                        stage,
-                        "names a supplier that is not in the list; add it or drop the link",
-                    ));
-                };
-                known.push(idx);
-                n_links += 1;
-            }
-        }
+        let customers = customers(stages)?;
         let mut tree = Self {
             stages,
             z,
@@ -125,22 +163,36 @@ impl<'a> Tree<'a> {
             longest: Vec::new(),
         };
         tree.walk(&customers);
-        if let Some(stage) = (0..n).find(|idx| !tree.order.contains(idx)) {
-            return Err(network(
-                &stages[stage],
-                "is not linked to the first stage; plan it on its own",
-            ));
-        }
-        if n_links + 1 > n.max(1) {
-            return Err(network(
-                &stages[0],
-                "is part of a loop of links; only trees can be planned",
-            ));
-        }
+        tree.check_shape()?;
         let upwards = downstream_first(&customers);
         tree.sd = demand_sd(stages, &customers, &upwards);
         tree.longest = longest(stages, &upwards);
+        if let Some(stage) = (0..n).find(|stage| tree.longest[*stage] > MAX_PERIODS) {
+            return Err(network(
+                &stages[stage],
+                "is more than 5,000 periods from the first supplier; count in longer periods",
+            ));
+        }
         Ok(tree)
+    }
+
+    /// Every stage was reached, over as many links as a tree has.
+    fn check_shape(&self) -> Result<(), Error> {
+        let n = self.stages.len();
+        if let Some(stage) = (0..n).find(|idx| !self.order.contains(idx)) {
+            return Err(network(
+                &self.stages[stage],
+                "is not linked to the first stage; plan it on its own",
+            ));
+        }
+        let n_links: usize = self.stages.iter().map(|stage| stage.suppliers.len()).sum();
+        if n_links + 1 > n.max(1) {
+            return Err(network(
+                &self.stages[0],
+                "is part of a loop of links; only trees can be planned",
+            ));
+        }
+        Ok(())
     }
 
     /// Depth first from the first stage; links who comes before whom.
@@ -219,17 +271,44 @@ impl<'a> Tree<'a> {
                 key[*child] = Some(outbound);
             }
         }
-        let covered =
-            |node: usize| chosen[node].0 + self.stages[node].processing_time - chosen[node].1;
+        Plan { cost, ..self.plan(&chosen) }
+    }
+
+    /// What follows from inbound and outbound times.
+    fn plan(&self, chosen: &[(usize, usize)]) -> Plan {
+        let covered = |(stage, (inbound, outbound)): (&Stage, &(usize, usize))| {
+            inbound.saturating_add(stage.processing_time).saturating_sub(*outbound)
+        };
+        let covered_times: Vec<usize> = self.stages.iter().zip(chosen).map(covered).collect();
+        let stock = |(sd, covered): (&f64, &usize)| self.z * sd * (*covered as f64).sqrt();
+        let safety_stocks: Vec<f64> = self.sd.iter().zip(&covered_times).map(stock).collect();
+        let costs = self.stages.iter().zip(&safety_stocks);
         Plan {
             service_times: chosen.iter().map(|(_, outbound)| *outbound).collect(),
-            covered_times: (0..n).map(covered).collect(),
-            safety_stocks: (0..n)
-                .map(|node| self.z * self.sd[node] * (covered(node) as f64).sqrt())
-                .collect(),
-            cost,
+            cost: costs.map(|(stage, stock)| stage.holding_cost * stock).sum(),
+            covered_times,
+            safety_stocks,
         }
     }
+}
+
+/// Indices of the stages that each stage feeds; checks the numbers of every stage on the way.
+fn customers(stages: &[Stage]) -> Result<Vec<Vec<usize>>, Error> {
+    let mut customers: Vec<Vec<usize>> = vec![Vec::new(); stages.len()];
+    for (idx, stage) in stages.iter().enumerate() {
+        not_negative("holding cost", stage.holding_cost)?;
+        not_negative("standard deviation of demand", stage.demand_sd)?;
+        for supplier in &stage.suppliers {
+            let Some(known) = customers.get_mut(*supplier) else {
+                return Err(network(
+                    stage,
+                    "names a supplier that is not in the list; add it or drop the link",
+                ));
+            };
+            known.push(idx);
+        }
+    }
+    Ok(customers)
 }
 
 /// Cost of a child that this node feeds, by the node's outbound time, which is never beyond the child's longest.
@@ -289,8 +368,8 @@ fn longest(stages: &[Stage], downstream_first: &[usize]) -> Vec<usize> {
     let mut longest = vec![0; stages.len()];
     for node in downstream_first.iter().rev() {
         let above = stages[*node].suppliers.iter().map(|supplier| longest[*supplier]).max();
-        longest[*node] =
-            stages[*node].processing_time + above.unwrap_or(0).max(stages[*node].supplier_time);
+        let waits = above.unwrap_or(0).max(stages[*node].supplier_time);
+        longest[*node] = waits.saturating_add(stages[*node].processing_time);
     }
     longest
 }

@@ -163,17 +163,14 @@ fn poisson_reorder(inputs: &Value) -> anyhow::Result<Figures> {
 
 /// A serial system computed as the reference was, where that is coarser than ours; nothing for other instances.
 pub(super) fn as_there(name: &str) -> Option<Figures> {
-    let system = match name {
-        "example_6_1" => Serial::example_6_1(),
-        "problem_6_1" => Serial::problem_6_1(),
-        "shang_song_1" => Serial::shang_song([0.25; 4], 9.0),
-        "shang_song_9" => Serial::shang_song([0.25, 2.5, 2.5, 0.25], 9.0),
-        "shang_song_17" => Serial::shang_song([0.25; 4], 99.0),
-        "shang_song_25" => Serial::shang_song([0.25, 2.5, 2.5, 0.25], 99.0),
-        _ => return None,
-    };
-    let (cost, levels) = coarse::base_stock(&system.stages, system.shortage_cost, system.demand);
+    let system = Serial::by_name(name)?;
+    let (cost, levels) = system.computed(coarse::AS_SAVED, &[]);
     Some(system.figures(cost, levels))
+}
+
+/// Cost of any levels of a serial system by neither our recursion nor the reference's grid; nothing for other instances.
+pub(super) fn on_a_fine_grid(name: &str, levels: &[f64]) -> Option<f64> {
+    Some(Serial::by_name(name)?.computed(coarse::FINE, levels).0)
 }
 
 struct Serial {
@@ -184,6 +181,22 @@ struct Serial {
 }
 
 impl Serial {
+    fn by_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "example_6_1" => Self::example_6_1(),
+            "problem_6_1" => Self::problem_6_1(),
+            "shang_song_1" => Self::shang_song([0.25; 4], 9.0),
+            "shang_song_9" => Self::shang_song([0.25, 2.5, 2.5, 0.25], 9.0),
+            "shang_song_17" => Self::shang_song([0.25; 4], 99.0),
+            "shang_song_25" => Self::shang_song([0.25, 2.5, 2.5, 0.25], 99.0),
+            _ => return None,
+        })
+    }
+
+    fn computed(&self, fineness: coarse::Fineness, levels: &[f64]) -> (f64, Vec<f64>) {
+        coarse::base_stock(&self.stages, self.shortage_cost, self.demand, fineness, levels)
+    }
+
     fn example_6_1() -> Self {
         let demand = Demand::Normal { mean: 5.0, sd: 1.0 };
         Self { stages: vec![(3.0, 1.0), (2.0, 1.0), (2.0, 2.0)], shortage_cost: 37.12, demand }
