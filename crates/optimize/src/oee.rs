@@ -33,6 +33,8 @@ pub struct Report {
     pub reasons: Vec<ReasonLoss>,
     /// Pieces counted when no shift was on; they are in none of the entries.
     pub pieces_outside_shifts: f64,
+    /// From the begin of the first shift to the end of the last; `None` without shifts.
+    pub window_us: Option<(i64, i64)>,
 }
 
 /// Divides every shift among its buckets and gives the ratios.
@@ -40,7 +42,7 @@ pub struct Report {
 /// Cost: O(states · log + shifts + counts), states and counts being sorted.
 ///
 /// # Errors
-/// If times are out of order, shifts overlap, or a count cannot be: see [`Error`].
+/// If times are out of order or beyond all calendars, shifts overlap, or a count cannot be: see [`Error`].
 ///
 /// The machine ran 3 of 8 planned hours and made 240 pieces, 4 of them bad, where one takes 30 s:
 ///
@@ -72,7 +74,10 @@ pub fn oee(facts: &Facts) -> Result<Report, Error> {
     let counted: f64 = shifts.iter().filter_map(|shift| shift.pieces).map(|p| p.produced()).sum();
     let all: f64 = facts.counts.iter().map(Count::produced).sum();
     let reasons = losses::pareto(facts.shifts, &episodes);
-    Ok(Report { shifts, reasons, pieces_outside_shifts: (all - counted).max(0.0) })
+    let pieces_outside_shifts = (all - counted).max(0.0);
+    let window_us =
+        facts.shifts.first().zip(facts.shifts.last()).map(|(a, b)| (a.from_us, b.to_us));
+    Ok(Report { shifts, reasons, pieces_outside_shifts, window_us })
 }
 
 #[cfg(test)]

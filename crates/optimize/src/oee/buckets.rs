@@ -110,7 +110,9 @@ pub(super) fn episodes<'a>(facts: &Facts<'a>) -> Vec<Episode<'a>> {
 /// Joins neighboring unplanned stops into one and decides by its whole length whether it is minor.
 fn mark_stops(episodes: &mut [Episode], minor_stop_us: i64) {
     for stop in episodes.chunk_by_mut(|a, b| a.state == State::Down && b.state == State::Down) {
-        let length_us: i64 = stop.iter().map(|part| part.to_us - part.from_us).sum();
+        // The last state may hold until the end of time.
+        let lengths_us = stop.iter().map(|part| part.to_us.saturating_sub(part.from_us));
+        let length_us = lengths_us.fold(0_i64, i64::saturating_add);
         for (idx, part) in stop.iter_mut().enumerate() {
             part.is_minor = part.state == State::Down && length_us < minor_stop_us;
             part.is_new_stop = idx == 0;

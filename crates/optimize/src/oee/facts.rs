@@ -137,7 +137,15 @@ pub enum Error {
         /// Its time.
         at_us: i64,
     },
-    /// A count is negative or not a number.
+    /// A time is so far away that lengths of time cannot be told.
+    #[error("{what} at {at_us} µs is more than 30,000 years from 1970; correct the clock")]
+    Far {
+        /// "shift", "state change" or "count".
+        what: &'static str,
+        /// Its time.
+        at_us: i64,
+    },
+    /// A count is negative, not a number, or more than any machine makes.
     #[error(
         "count {idx} at {at_us} µs has {value} as {field}; pieces and cycles are finite, and not negative"
     )]
@@ -153,6 +161,11 @@ pub enum Error {
     },
 }
 
+/// Farthest time from 1970, so that no difference or sum of lengths overflows.
+const FAR_US: i64 = 1 << 60;
+/// Most pieces in one count, and longest cycle in seconds: the sum of a million counts is still exact enough.
+const MOST: f64 = 1e15;
+
 impl Facts<'_> {
     pub(super) fn check(&self) -> Result<(), Error> {
         check_shifts(self.shifts)?;
@@ -164,6 +177,8 @@ impl Facts<'_> {
 
 pub(super) fn check_shifts(shifts: &[Shift]) -> Result<(), Error> {
     for shift in shifts {
+        check_near("shift", shift.from_us)?;
+        check_near("shift", shift.to_us)?;
         if shift.to_us <= shift.from_us {
             let Shift { name, from_us, to_us } = shift.clone();
             return Err(Error::EmptyShift { name, from_us, to_us });
@@ -184,21 +199,29 @@ fn check_order(what: &'static str, times_us: impl Iterator<Item = i64>) -> Resul
         if at_us < before_us {
             return Err(Error::Order { what, idx, at_us });
         }
+        check_near(what, at_us)?;
         before_us = at_us;
     }
     Ok(())
+}
+
+fn check_near(what: &'static str, at_us: i64) -> Result<(), Error> {
+    if (-FAR_US..=FAR_US).contains(&at_us) {
+        return Ok(());
+    }
+    Err(Error::Far { what, at_us })
 }
 
 fn check_count(idx: usize, count: &Count) -> Result<(), Error> {
     let at_us = count.at_us;
     let pieces = [("good", count.good), ("scrap", count.scrap), ("rework", count.rework)];
     for (field, value) in pieces {
-        if !value.is_finite() || value < 0.0 {
+        if !(0.0..=MOST).contains(&value) {
             return Err(Error::Number { idx, at_us, field, value });
         }
     }
     match count.ideal_cycle_s {
-        Some(value) if !value.is_finite() || value <= 0.0 => {
+        Some(value) if !(value > 0.0 && value <= MOST) => {
             Err(Error::Number { idx, at_us, field: "ideal cycle", value })
         }
         _ => Ok(()),

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
-
 use super::buckets::Episode;
 use super::facts::{Shift, State};
 use super::{Report, ShiftOee};
-use crate::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};
+use crate::statistics::half_width_of_mean;
+use crate::{Gain, Recommendation};
 
 /// Time lost to one reason.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,8 +65,27 @@ pub(super) fn pareto(shifts: &[Shift], episodes: &[Episode]) -> Vec<ReasonLoss> 
 
 /// Proposes to lose `share_percent` less to the costliest reason, and says what that brings in good pieces.
 ///
-/// The gain is time won × good pieces per running hour; its 90 % interval is Student's t over the shifts (one shift
-/// gives 0 to twice the expected gain). `None` if no time is lost to a reason or nothing good was counted.
+/// The gain is time won × good pieces per running hour; its 90 % interval is Student's t over the shifts. A single
+/// shift says nothing of others: there stops count as rare events, with 1.645 ÷ √stops either way. The bound is the
+/// unproductive time that is left if the whole reason went. `None` if no time is lost to a reason, nothing good was
+/// counted, or the share is not above 0 and at most 100.
+///
+/// ```
+/// use optimize::oee::{Count, Facts, Shift, State, StateChange, oee, recommend};
+/// const HOUR_US: i64 = 3_600_000_000;
+/// // 6 h of 8 ran and made 60 pieces; the belt broke for 2 h. Half of that is 1 h, or 10 pieces.
+/// let facts = Facts {
+///     shifts: &[Shift { name: "early".into(), from_us: 0, to_us: 8 * HOUR_US }],
+///     states: &[StateChange::new(0, State::Running), StateChange::new(6 * HOUR_US, State::Down)],
+///     known_until_us: 8 * HOUR_US,
+///     counts: &[Count { good: 60.0, ..Count::at(6 * HOUR_US) }],
+///     minor_stop_us: 0,
+/// };
+/// let advice = recommend(&oee(&facts)?, 50.0, 0).expect("time was lost");
+/// assert_eq!((advice.gain.expected, advice.gain.low, advice.gain.high), (10.0, 0.0, 20.0)); // one stop
+/// assert_eq!(advice.evidence.window_us, Some((0, 8 * HOUR_US)));
+/// # Ok::<(), optimize::oee::Error>(())
+/// ```
 pub fn recommend(
     report: &Report,
     share_percent: f64,
@@ -78,58 +96,43 @@ pub fn recommend(
     let hours =
         |part: fn(&ShiftOee) -> i64| report.shifts.iter().map(part).sum::<i64>() as f64 / 3.6e9;
     let running_h = hours(|shift| shift.buckets.running_us());
-    if good <= 0.0 || running_h <= 0.0 {
+    let is_share = share_percent > 0.0 && share_percent <= 100.0;
+    if good <= 0.0 || running_h <= 0.0 || !is_share {
         return None;
     }
-    let lost_h: Vec<f64> = worst.per_shift_us.iter().map(|us| *us as f64 / 3.6e9).collect();
-    let total_h: f64 = lost_h.iter().sum();
-    let pieces_per_lost_h = share_percent / 100.0 * good / running_h;
-    let half = half_width(&lost_h).unwrap_or(total_h).min(total_h);
+    let (share, total_h) = (share_percent / 100.0, worst.total_us() as f64 / 3.6e9);
+    let pieces_per_lost_h = share * good / running_h;
+    let half = half_width_h(worst).min(total_h);
     let planned_h = hours(|shift| shift.buckets.planned_us());
-    let left_h =
-        planned_h - hours(|shift| shift.buckets.productive_us) - share_percent / 100.0 * total_h;
-    Some(Recommendation {
-        summary: format!(
-            "{:.1} h in {} shifts went to {}: {share_percent:.0} % less would bring {:.0} good pieces",
-            total_h,
-            report.shifts.len(),
-            worst.reason,
-            pieces_per_lost_h * total_h
-        ),
-        steps: vec![Step {
-            what: worst.reason.clone(),
-            now: Some(format!("{total_h:.1} h in {} stops", worst.n_stops)),
-            proposed: format!("{:.1} h", total_h * (1.0 - share_percent / 100.0)),
-        }],
-        gain: Gain {
-            expected: pieces_per_lost_h * total_h,
-            low: pieces_per_lost_h * (total_h - half),
-            high: pieces_per_lost_h * (total_h + half),
-            confidence_percent: 90.0,
-            unit: "{piece}".into(),
-        },
-        constraints: vec![Constraint {
-            what: "time won fits into planned time, in hours".into(),
-            slack: planned_h - running_h - share_percent / 100.0 * total_h,
-        }],
-        evidence: Evidence {
-            window_us: None,
-            inputs: vec![
-                ("shifts".into(), report.shifts.len().to_string()),
-                ("good pieces per running hour".into(), format!("{:.3}", good / running_h)),
-            ],
-            seed: 0,
-        },
-        valid_until_us,
-        bounds: Bounds { objective: left_h, bound: Some(0.0) },
-    })
+    let lost_h = planned_h - hours(|shift| shift.buckets.productive_us);
+    let [low, expected, high] =
+        [total_h - half, total_h, total_h + half].map(|hours| pieces_per_lost_h * hours);
+    let summary = format!(
+        "{total_h:.1} h in {} shifts went to {}: {share_percent:.0} % less would bring {expected:.0} good pieces",
+        report.shifts.len(),
+        worst.reason
+    );
+    let now = format!("{total_h:.1} h in {} stops", worst.n_stops);
+    Some(
+        Recommendation::new(summary, Gain::likely(expected, low, high, "{piece}"), valid_until_us)
+            .step(&worst.reason, Some(now), format!("{:.1} h", total_h * (1.0 - share)))
+            .constraint(
+                "time won fits into planned time, in hours",
+                planned_h - running_h - share * total_h,
+            )
+            .window(report.window_us)
+            .input("shifts", report.shifts.len())
+            .input("good pieces per running hour", format!("{:.3}", good / running_h))
+            .bounds(lost_h - share * total_h, Some(lost_h - total_h)),
+    )
 }
 
-/// Half the width of the 90 % interval of the sum over shifts like these; `None` below two shifts.
-fn half_width(per_shift: &[f64]) -> Option<f64> {
-    let n = per_shift.len() as f64;
-    let t = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.95);
-    let mean = per_shift.iter().sum::<f64>() / n;
-    let variance = per_shift.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    Some(t * (variance * n).sqrt())
+/// Half the width of the 90 % interval of a reason's hours in as many shifts like these.
+fn half_width_h(loss: &ReasonLoss) -> f64 {
+    let lost_h: Vec<f64> = loss.per_shift_us.iter().map(|us| *us as f64 / 3.6e9).collect();
+    let n = lost_h.len() as f64;
+    half_width_of_mean(&lost_h).map_or_else(
+        || 1.645 * lost_h.iter().sum::<f64>() / (loss.n_stops as f64).sqrt(),
+        |half| n * half,
+    )
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::statistics::tests::{hostile, hostile_us};
 
 const MINUTE_US: i64 = 60_000_000;
 
@@ -77,6 +78,62 @@ fn every_bucket_is_filled_by_hand() {
     assert_eq!(report.reasons[0].reason, "waiting for fitter");
     let oee = only.oee();
     assert!((oee.value - 49.0 / 110.0).abs() < 1e-12 && oee.missing.is_empty());
+}
+
+/// Every ratio of ISO 22400-2 on numbers of an hour, by hand.
+#[test]
+fn the_ratios_of_the_standard_have_the_values_worked_by_hand() {
+    let min = |minutes: i64| minutes * MINUTE_US;
+    // 60 min planned: 30 running, 6 minor stops, 12 down in 2 breakdowns, 12 set-up; 10 more were a break.
+    let buckets = Buckets {
+        planned_stop_us: min(10),
+        breakdown_us: min(12),
+        setup_us: min(12),
+        minor_stop_us: min(6),
+        reduced_speed_us: min(6),
+        startup_reject_us: min(1),
+        production_reject_us: min(3),
+        productive_us: min(20),
+        ..Buckets::default()
+    };
+    // 24 pieces of 1 min: 20 good, 3 scrap, 1 to rework.
+    let pieces =
+        Pieces { good: 20.0, scrap: 3.0, rework: 1.0, ideal_s: Some(1440.0), ..Pieces::default() };
+    let shift = ShiftOee { name: String::new(), buckets, pieces: Some(pieces), n_breakdowns: 2 };
+    let expected = [
+        (shift.availability(), 36.0 / 60.0),
+        (shift.performance(), 24.0 / 36.0),
+        (shift.quality(), 20.0 / 24.0),
+        (Some(shift.oee().value), 20.0 / 60.0),
+        (Some(shift.nee().value), 48.0 / 60.0 * 24.0 / 36.0 * 20.0 / 24.0),
+        (shift.utilization(), 36.0 / 60.0),
+        (shift.setup_ratio(), 12.0 / 48.0),
+        (shift.technical_efficiency(), 36.0 / 48.0),
+        (shift.throughput_per_hour(), 24.0),
+        (shift.scrap_ratio(), 3.0 / 24.0),
+        (shift.rework_ratio(), 1.0 / 24.0),
+        (shift.mtbf_h(), 0.25),
+        (shift.mttr_h(), 0.1),
+    ];
+    for (row, (found, value)) in expected.into_iter().enumerate() {
+        assert!(
+            (found.expect("known") - value).abs() < 1e-12,
+            "row {row}: {found:?} is not {value}"
+        );
+    }
+    assert_eq!(buckets.total_us(), min(70));
+    let idle = ShiftOee { buckets: Buckets::default(), pieces: None, n_breakdowns: 0, ..shift };
+    let unknown = [
+        idle.utilization(),
+        idle.setup_ratio(),
+        idle.technical_efficiency(),
+        idle.throughput_per_hour(),
+        idle.scrap_ratio(),
+        idle.rework_ratio(),
+        idle.mtbf_h(),
+        idle.mttr_h(),
+    ];
+    assert_eq!((unknown, idle.nee().missing.len()), ([None; 8], 3));
 }
 
 #[test]
@@ -156,6 +213,12 @@ fn the_costliest_reason_is_priced_in_pieces() {
         "0.5 h in 2 shifts went to glue: 50 % less would bring 15 good pieces"
     );
     assert_eq!((advice.gain.low, advice.gain.high), (15.0, 15.0), "both shifts lost the same");
+    assert_eq!(advice.evidence.window_us, Some((0, 120 * MINUTE_US)));
+    // Of 2 h, 0.75 were productive; half an hour less of glue leaves 1 h, and 0.75 h would be left without glue.
+    assert_eq!((advice.bounds.objective, advice.bounds.bound), (1.0, Some(0.75)));
+    for share_percent in [f64::NAN, -1.0, 0.0, 101.0] {
+        assert!(recommend(&report, share_percent, 0).is_none());
+    }
     assert!(recommend(&oee(&NOTHING).expect("empty is sound"), 50.0, 0).is_none());
 }
 
@@ -252,6 +315,41 @@ fn state() -> impl Strategy<Value = State> {
 }
 
 proptest! {
+    #[test]
+    fn any_numbers_give_a_report_or_an_error(
+        shifts in prop::collection::vec((hostile_us(), hostile_us()), 0..3),
+        states in prop::collection::vec((hostile_us(), state()), 0..5),
+        pieces in prop::collection::vec((hostile_us(), hostile(), hostile(), hostile()), 0..4),
+        ends in (hostile_us(), hostile_us()),
+        share in hostile(),
+    ) {
+        let mut shifts: Vec<Shift> = shifts.into_iter()
+            .map(|(a, b)| Shift { name: String::new(), from_us: a.min(b), to_us: a.max(b) }).collect();
+        shifts.sort_by_key(|shift| shift.from_us);
+        let mut states: Vec<StateChange> = states.into_iter().map(|(at, state)| StateChange::new(at, state)).collect();
+        states.sort_by_key(|change| change.at_us);
+        let mut counted: Vec<Count> = pieces.iter().map(|(at, good, scrap, cycle)| Count {
+            good: *good, scrap: *scrap, ideal_cycle_s: Some(*cycle), ..Count::at(*at)
+        }).collect();
+        counted.sort_by_key(|count| count.at_us);
+        let told = with_breaks(&states, &[Break { from_us: ends.0, to_us: ends.1 }]);
+        for counts in [&[][..], &counted[..]] {
+            let facts = Facts { shifts: &shifts, states: &told, known_until_us: ends.0, counts, minor_stop_us: ends.1 };
+            let _ = demonstrated_cycle_s(&facts, share);
+            if let Ok(report) = oee(&facts) {
+                let total = ShiftOee::total("", &report.shifts);
+                prop_assert!(total.buckets.total_us() >= 0);
+                let _ = (total.oee(), total.nee(), total.mtbf_h(), recommend(&report, share, ends.0));
+            }
+        }
+        let readings: Vec<Reading> = pieces.iter().map(|(at_us, produced, bad, _)| Reading { at_us: *at_us, produced: *produced, bad: *bad }).collect();
+        let _ = counts(&readings, Some(share));
+        let calendar = Calendar { shifts: vec![weekly(6, 14, &[])], closed: vec![] };
+        if ends.1.saturating_sub(ends.0) < 365 * 24 * 60 * MINUTE_US {
+            let _ = calendar.between(&jiff::tz::TimeZone::UTC, ends.0, ends.1);
+        }
+    }
+
     #[test]
     fn the_buckets_fill_every_shift_exactly(
         states in prop::collection::vec((0_i64..1_000_000, state()), 0..60),
