@@ -19,10 +19,10 @@ mod waiting;
 mod walk;
 
 pub use active::{Momentary, Segment, average_active_us, momentary};
-pub use advice::recommend;
+pub use advice::{recommend, recommend_from_states};
 pub use observed::{Activity, Error, Interval, Observed};
 pub use replay::{Replay, WhatIf};
-pub use trace::{Service, Trace, TraceError};
+pub use trace::{Faster, Service, Trace, TraceError};
 pub use waiting::{Waiting, least_waiting, most_utilized, turning_point, waiting};
 pub use walk::{CriticalPath, critical_path};
 

@@ -68,6 +68,16 @@ pub enum Error {
         /// End.
         to_us: i64,
     },
+    /// A time is so far away that lengths of time cannot be told.
+    #[error(
+        "an interval of {machine} at {at_us} µs is more than 30,000 years from 1970; correct the clock"
+    )]
+    Far {
+        /// Name of the machine.
+        machine: String,
+        /// When.
+        at_us: i64,
+    },
     /// A machine does two things at once.
     #[error("{machine} does two things at {at_us} µs; end the first before the second begins")]
     Overlap {
@@ -78,6 +88,9 @@ pub enum Error {
     },
 }
 
+/// Farthest time from 1970, so that no difference or sum of lengths overflows.
+pub(super) const FAR_US: u64 = 1 << 60;
+
 impl Observed {
     /// Sorts the intervals by machine and time; those of no length are dropped.
     ///
@@ -86,7 +99,8 @@ impl Observed {
     /// Cost: O(n), or O(n log n) if the intervals of a machine are not sorted.
     ///
     /// # Errors
-    /// If an interval names no machine, ends before it begins, or overlaps another of its machine.
+    /// If an interval names no machine, ends before it begins, is beyond all calendars, or overlaps another of its
+    /// machine.
     pub fn new(names: Vec<String>, intervals: &[Interval], gap_us: i64) -> Result<Self, Error> {
         let mut stretches: Vec<Vec<Interval>> = vec![Vec::new(); names.len()];
         for (idx, interval) in intervals.iter().enumerate() {
@@ -98,6 +112,11 @@ impl Observed {
             if to_us < from_us {
                 let machine = names[interval.machine].clone();
                 return Err(Error::Reversed { machine, from_us, to_us });
+            }
+            if let Some(at_us) =
+                [from_us, to_us].into_iter().find(|at_us| at_us.unsigned_abs() > FAR_US)
+            {
+                return Err(Error::Far { machine: names[interval.machine].clone(), at_us });
             }
             if to_us > from_us {
                 own.push(*interval);
@@ -117,9 +136,24 @@ impl Observed {
         &self.names
     }
 
-    /// What one machine did, in time order.
+    /// What one machine did, in time order; nothing for a machine that is not there.
     pub fn stretches(&self, machine: usize) -> &[Interval] {
-        &self.stretches[machine]
+        self.stretches.get(machine).map_or(&[], Vec::as_slice)
+    }
+
+    /// What was seen between two times; stretches that reach beyond are cut.
+    pub(super) fn between(&self, from_us: i64, to_us: i64) -> Self {
+        let cut = |stretch: &Interval| Interval {
+            from_us: stretch.from_us.max(from_us),
+            to_us: stretch.to_us.min(to_us),
+            ..*stretch
+        };
+        let part = |own: &Vec<Interval>| {
+            let first = own.partition_point(|stretch| stretch.to_us <= from_us);
+            own[first..].iter().take_while(|stretch| stretch.from_us < to_us).map(cut).collect()
+        };
+        let stretches = self.stretches.iter().map(part).collect();
+        Self { names: self.names.clone(), stretches, gap_us: self.gap_us }
     }
 
     /// Time between two intervals that is still no pause.

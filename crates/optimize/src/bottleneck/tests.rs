@@ -1,6 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Basis;
+use crate::statistics::tests::{hostile, hostile_us};
+
+const BASIS: Basis = Basis { window_us: Some((3, 7)), currency: "EUR", valid_until_us: 0 };
 
 fn names(n: usize) -> Vec<String> {
     (1..=n).map(|idx| format!("P{idx}")).collect()
@@ -14,7 +18,7 @@ fn work(times: &[i64]) -> Vec<Service> {
 fn check(trace: &Trace, expected: [usize; 6]) {
     let line = trace.replay(None).observed(trace.names());
     let waits = waiting(&line);
-    let gains = trace.what_if(5.0);
+    let gains = trace.what_if(5.0).expect("5 % are possible");
     let found = [
         momentary(&line).machine(),
         largest(average_active_us(&line)),
@@ -111,9 +115,17 @@ fn clocks_that_disagree_do_not_trap_the_walk() {
 fn the_advice_names_the_machine_and_the_gain() {
     let trace = Trace::new(names(2), &vec![work(&[10_000_000, 8_000_000]); 1000], vec![2], vec![])
         .expect("sound");
-    let advice = recommend(&trace, 10.0, 0).expect("P1 holds the line back");
-    assert_eq!(advice.summary, "10 % faster at P1 brings 39.9 parts per hour more");
+    let advice = recommend(&trace, 10.0, &BASIS)
+        .expect("10 % are possible")
+        .expect("P1 holds the line back");
+    assert_eq!(advice.summary, "10 % less work per part at P1 brings 39.9 parts per hour more");
     assert!(advice.bounds.gap_percent().expect("bound") < 0.2, "{:?}", advice.bounds);
+    assert_eq!(advice.evidence.window_us, Some((3, 7)));
+    // 150 % less work once proposed -5.0 s per part.
+    for percent in [150.0, 100.0, -1.0, f64::NAN] {
+        let refused = recommend(&trace, percent, &BASIS).expect_err("no machine can do that");
+        assert!(refused.to_string().contains("0 to 95 %"), "{refused}");
+    }
     assert!(advice.gain.low > 39.0 && advice.gain.high < 41.0, "{:?}", advice.gain);
 }
 
@@ -129,7 +141,73 @@ fn line() -> impl Strategy<Value = Trace> {
     })
 }
 
+/// States alone name the machine, and what they promise is what the replay finds.
+#[test]
+fn the_advice_from_states_agrees_with_the_replay() {
+    let trace = Trace::new(names(2), &vec![work(&[10_000_000, 8_000_000]); 1000], vec![2], vec![])
+        .expect("sound");
+    let line = trace.replay(None).observed(trace.names());
+    let advice = recommend_from_states(&line, 10.0, &BASIS).expect("P1 holds the line back");
+    assert_eq!(
+        advice.summary,
+        "the line waits for P1: 10 % less work there saves up to 10.0 % of the time"
+    );
+    assert_eq!(advice.evidence.window_us, line.span_us());
+    let gain = &trace.what_if(10.0).expect("possible")[0];
+    let shorter = 100.0 * (1.0 - gain.now_per_hour / gain.then_per_hour);
+    assert!(advice.gain.expected >= shorter && advice.gain.expected < shorter + 0.1, "{shorter}");
+    assert!(line.stretches(9).is_empty());
+}
+
+fn activity() -> impl Strategy<Value = Activity> {
+    prop_oneof![
+        Just(Activity::Working),
+        Just(Activity::Down),
+        Just(Activity::Blocked),
+        Just(Activity::Starved)
+    ]
+}
+
 proptest! {
+    #[test]
+    fn any_numbers_give_a_line_or_an_error(
+        seen in prop::collection::vec((0_usize..3, hostile_us(), hostile_us(), activity()), 0..8),
+        gap_us in hostile_us(),
+        percent in hostile(),
+    ) {
+        let seen: Vec<Interval> = seen.into_iter()
+            .map(|(machine, a, b, activity)| Interval { machine, from_us: a.min(b), to_us: a.max(b), activity }).collect();
+        // With the far times, which are refused, and without them.
+        let near = seen.iter().copied().filter(|i| i.from_us.unsigned_abs() < 10 && i.to_us.unsigned_abs() < 10);
+        for seen in [seen.clone(), near.take(1).collect()] {
+            let Ok(line) = Observed::new(names(3), &seen, gap_us) else { continue };
+            let waits = waiting(&line);
+            let _ = (momentary(&line), average_active_us(&line), turning_point(&waits), least_waiting(&waits));
+            let _ = (critical_path(&line), recommend_from_states(&line, percent, &BASIS));
+        }
+    }
+
+    #[test]
+    fn any_times_give_a_replay_or_an_error(
+        parts in prop::collection::vec((hostile_us(), hostile_us()), 0..30),
+        arrivals in prop::collection::vec(hostile_us(), 0..2),
+        buffer in any::<usize>(),
+        percent in hostile(),
+        machine in any::<usize>(),
+    ) {
+        let rows: Vec<Vec<Service>> = parts.iter()
+            .map(|(work_us, down_us)| vec![Service { work_us: *work_us, down_us: *down_us }; 2]).collect();
+        let small: Vec<Vec<Service>> = rows.iter().map(|row| row.iter()
+            .map(|own| Service { work_us: own.work_us.rem_euclid(9), down_us: own.down_us.rem_euclid(9) }).collect()).collect();
+        for rows in [rows, small] {
+            let Ok(trace) = Trace::new(names(2), &rows, vec![buffer], if rows.len() == arrivals.len() { arrivals.clone() } else { vec![] }) else { continue };
+            if let Ok(faster) = trace.faster(machine, percent) {
+                let _ = trace.replay(Some(faster)).observed(trace.names());
+            }
+            let _ = (trace.what_if(percent), recommend(&trace, percent, &BASIS));
+        }
+    }
+
     #[test]
     fn the_walk_explains_all_time_of_a_replay(trace in line()) {
         let replay = trace.replay(None);
@@ -143,7 +221,7 @@ proptest! {
     fn a_faster_machine_never_slows_the_line(trace in line(), percent in 0.0..60.0_f64) {
         let now = trace.replay(None);
         for machine in 0..trace.names().len() {
-            let then = trace.replay(Some((machine, percent)));
+            let then = trace.replay(Some(trace.faster(machine, percent).expect("in range")));
             for part in 0..trace.n_parts() {
                 prop_assert!(then.left_us(part) <= now.left_us(part));
             }

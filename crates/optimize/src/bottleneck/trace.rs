@@ -1,5 +1,7 @@
 //! Parts as they passed through a serial line.
 
+use super::observed::FAR_US;
+
 /// What one part needed on one machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Service {
@@ -19,8 +21,15 @@ pub struct Trace {
     pub(super) arrivals_us: Vec<i64>,
 }
 
-/// A trace that cannot be replayed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// A machine of a trace with less work per part; made by [`Trace::faster`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Faster {
+    pub(super) machine: usize,
+    pub(super) percent: f64,
+}
+
+/// A trace that cannot be replayed, or not so.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TraceError {
     /// There is no machine.
     #[error("the line has no machine; name at least one")]
@@ -55,6 +64,21 @@ pub enum TraceError {
         /// Name of the machine.
         machine: String,
     },
+    /// All times together are longer than can be told.
+    #[error("the times of all parts add up to more than 30,000 years; give them in microseconds")]
+    TooLong,
+    /// A machine that is not there, or a speed that cannot be.
+    #[error(
+        "{percent} % less work on machine {machine} cannot be; name one of {n_machines} machines and 0 to 95 %"
+    )]
+    Faster {
+        /// Index of the machine.
+        machine: usize,
+        /// Machines.
+        n_machines: usize,
+        /// Percent asked for.
+        percent: f64,
+    },
     /// The arrivals are not one per part in time order.
     #[error(
         "the arrivals must be one per part, in time order, or none at all for a line that never lacks material"
@@ -68,7 +92,7 @@ impl Trace {
     /// machine; empty if material never lacks.
     ///
     /// # Errors
-    /// If the numbers do not fit together or a time is negative.
+    /// If the numbers do not fit together, a time is negative, or all together are beyond all calendars.
     pub fn new(
         names: Vec<String>,
         services: &[Vec<Service>],
@@ -90,6 +114,12 @@ impl Trace {
                 return Err(TraceError::Negative { part, machine: names[idx].clone() });
             }
         }
+        let lengths_us = services.iter().flatten().flat_map(|own| [own.work_us, own.down_us]);
+        let ends_us = arrivals_us.first().into_iter().chain(arrivals_us.last());
+        let all_us = ends_us.map(|at| at.unsigned_abs()).chain(lengths_us.map(i64::unsigned_abs));
+        if all_us.fold(0, u64::saturating_add) > FAR_US {
+            return Err(TraceError::TooLong);
+        }
         let is_sound = arrivals_us.is_empty() || arrivals_us.len() == services.len();
         if !is_sound || !arrivals_us.is_sorted() {
             return Err(TraceError::Arrivals);
@@ -100,6 +130,18 @@ impl Trace {
     /// Names of the machines, in the order of the flow.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// A machine that works `percent` less per part.
+    ///
+    /// # Errors
+    /// If there is no such machine, or the percentage is not between 0 and 95.
+    pub fn faster(&self, machine: usize, percent: f64) -> Result<Faster, TraceError> {
+        let n_machines = self.names.len();
+        if machine < n_machines && (0.0..=95.0).contains(&percent) {
+            return Ok(Faster { machine, percent });
+        }
+        Err(TraceError::Faster { machine, n_machines, percent })
     }
 
     /// Parts in the trace.
