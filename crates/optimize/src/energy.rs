@@ -2,18 +2,19 @@
 //!
 //! ```text
 //! energy + weather + production ──► baseline, week  ──► expected energy, savings with an interval
-//! states, flows, power factors  ──► waste           ──► money lost, and what to do
+//! states, flows, power factors  ──► waste, recommend ──► money lost, and what to do
 //! tariff + battery + loads      ──► dispatch        ──► a plan of least cost, re-planned as time goes on
 //! ```
 
 pub mod baseline;
 pub mod dispatch;
 mod quality;
+pub mod recommend;
 mod regression;
 pub mod waste;
 pub mod week;
 
-pub use quality::{Limits, Quality, Savings, savings};
+pub use quality::{Limits, Quality, Savings, recommend_savings, savings};
 
 /// Inputs that cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

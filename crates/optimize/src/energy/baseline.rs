@@ -60,15 +60,20 @@ impl Baseline {
 /// Balance points tried between the coldest and the warmest readings.
 const N_BALANCES: usize = 48;
 
+/// Most regimes of a machine.
+const MAX_REGIMES: usize = 1_000;
+
 /// Fits the model, choosing by BIC whether there is heating, cooling, both or neither.
 ///
-/// Periods with a missing energy, driver, or without any temperature reading (where others have some) are left out.
+/// Periods with a missing energy, driver, or without any temperature reading (where others have some) are left out;
+/// readings that are NaN or infinite are none.
 /// Balance points are searched over a grid of the middle 96 % of all readings.
 /// Cost: O(periods · readings · grid + grid² · periods).
 /// Source: Fels (1986, PRISM) and ASHRAE Inverse Modeling Toolkit (Kissock 2003), with degree hours; BIC by Schwarz (1978).
 ///
 /// # Errors
-/// If drivers differ in number, or fewer than 10 periods (or 3 per coefficient) are usable.
+/// If drivers differ in number, fewer than 10 periods (or 3 per coefficient) are usable, or numbers are too large to be
+/// squared.
 ///
 /// ```
 /// use optimize::energy::baseline::{Period, fit};
@@ -100,15 +105,19 @@ pub fn fit(periods: &[Period]) -> Result<Baseline, Error> {
     let expected: Vec<f64> = used.iter().map(|period| baseline.expected(period)).collect();
     let actual: Vec<f64> = used.iter().map(|period| period.energy).collect();
     baseline.quality = Quality::of(&actual, &expected, best.n_coefficients(n_drivers));
+    if !baseline.base.is_finite() {
+        let must_be = "small enough that its squares can be summed";
+        return Err(Error::Number { what: "energy or driver", value: actual[0], must_be });
+    }
     Ok(baseline)
 }
 
 /// Fits one baseline for each regime: running, idle, off.
 ///
-/// `regimes`: number of the regime of each period, from 0. A regime with too few periods gets `None`.
+/// `regimes`: number of the regime of each period, from 0 and below 1,000. A regime with too few periods gets `None`.
 ///
 /// # Errors
-/// If there is not one regime per period, or drivers differ in number.
+/// If there is not one regime per period, a number is too large, or drivers differ in number.
 pub fn fit_by_regime(
     periods: &[Period],
     regimes: &[usize],
@@ -116,7 +125,11 @@ pub fn fit_by_regime(
     if regimes.len() != periods.len() {
         return Err(Error::Length { what: "regimes", n: regimes.len(), expected: periods.len() });
     }
-    let n_regimes = regimes.iter().max().map_or(0, |most| most + 1);
+    let n_regimes = regimes.iter().max().map_or(0, |most| most.saturating_add(1));
+    if n_regimes > MAX_REGIMES {
+        let value = n_regimes as f64 - 1.0;
+        return Err(Error::Number { what: "regime", value, must_be: "below 1,000" });
+    }
     let one = |regime: usize| {
         let of_regime = periods.iter().zip(regimes).filter(|(_, own)| **own == regime);
         match fit(&of_regime.map(|(period, _)| *period).collect::<Vec<_>>()) {
@@ -128,7 +141,7 @@ pub fn fit_by_regime(
 }
 
 fn is_usable(period: &Period, has_weather: bool) -> bool {
-    let has_readings = period.temperatures.iter().any(|t| !t.is_nan());
+    let has_readings = period.temperatures.iter().any(|t| t.is_finite());
     period.energy.is_finite()
         && period.drivers.iter().all(|d| d.is_finite())
         && (has_readings || !has_weather)
@@ -137,7 +150,7 @@ fn is_usable(period: &Period, has_weather: bool) -> bool {
 /// Mean of `beyond` over the readings, counting 0 where it is negative; NaN without readings.
 fn degrees(temperatures: &[f64], beyond: impl Fn(f64) -> f64) -> f64 {
     let (mut sum, mut n) = (0.0, 0.0);
-    for t in temperatures.iter().filter(|t| !t.is_nan()) {
+    for t in temperatures.iter().filter(|t| t.is_finite()) {
         sum += beyond(*t).max(0.0);
         n += 1.0;
     }
@@ -148,7 +161,8 @@ fn balances(periods: &[&Period]) -> Vec<f64> {
     let all = periods.iter().flat_map(|period| period.temperatures).copied();
     let mut all: Vec<f64> = all.filter(|t| t.is_finite()).collect();
     all.sort_by(f64::total_cmp);
-    let at = |share: f64| all[((all.len() - 1) as f64 * share) as usize];
+    let Some(last) = all.len().checked_sub(1) else { return Vec::new() };
+    let at = |share: f64| all[(last as f64 * share) as usize];
     let (low, high) = (at(0.02), at(0.98));
     let step = (high - low) / (N_BALANCES - 1) as f64;
     if step > 0.0 {

@@ -2,6 +2,8 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use crate::{Basis, Gain, Recommendation};
+
 /// Fit of a baseline to the data it was made of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
@@ -76,7 +78,8 @@ pub struct Savings {
 
 /// Savings of a reporting time, with the uncertainty that the baseline's errors give them.
 ///
-/// `actual` and `expected`: energy per row; rows with a NaN are left out. `None` where no row is left.
+/// `actual` and `expected`: energy per row; rows with a NaN are left out. `None` where no row is left, or the quality
+/// is that of no data.
 /// Source: ASHRAE Guideline 14-2014, equation B-14: 1.26 t CV √((n ÷ n′)(1 + 2 ÷ n′) ÷ m) with n′ = n(1 − ρ) ÷ (1 + ρ).
 ///
 /// ```
@@ -106,10 +109,70 @@ pub fn savings(actual: &[f64], expected: &[f64], quality: &Quality) -> Option<Sa
     let spread = (n / effective * (1.0 + 2.0 / effective) / m).sqrt();
     let half = 1.26 * t * quality.cv_rmse_percent * spread;
     let percent = 100.0 * (planned - used) / planned;
+    if !half.is_finite() {
+        return None;
+    }
     Some(Savings {
         saved: planned - used,
         percent,
         low_percent: percent - half,
         high_percent: percent + half,
     })
+}
+
+/// Proposes to keep a measure whose savings are proven, and to make a new baseline with it.
+///
+/// The gain is that of the reporting time, with the interval of [`savings`]. The conditions are the limits of ASHRAE
+/// Guideline 14 for the baseline. `None` where the interval holds 0: then nothing is proven, and more weeks of data
+/// are the next step. There is no bound: how much more could be saved the meter does not know.
+///
+/// ```
+/// use optimize::{Basis, energy::{Limits, Quality, recommend_savings, savings}};
+/// let quality = Quality { n_rows: 365, n_coefficients: 3, cv_rmse_percent: 20.0, nmbe_percent: 0.0, autocorrelation: 0.0 };
+/// let found = savings(&[90.0; 100], &[100.0; 100], &quality).expect("there are rows");
+/// let basis = Basis { window_us: Some((0, 100)), currency: "EUR", valid_until_us: 200 };
+/// let advice = recommend_savings("new dryer", &found, &quality, Limits::HOURLY, 0.2, &basis).expect("10 ± 4 %");
+/// assert_eq!(advice.summary, "new dryer saved 1000 (10.0 %), which is proven: keep it and make a new baseline");
+/// assert!((advice.gain.expected - 200.0).abs() < 1e-9); // 1,000 kWh at 0.20
+/// assert_eq!(advice.constraints[0].slack, 10.0); // CV(RMSE) of 20 % where 30 % are allowed
+/// ```
+pub fn recommend_savings(
+    measure: &str,
+    found: &Savings,
+    quality: &Quality,
+    limits: Limits,
+    price: f64,
+    basis: &Basis,
+) -> Option<Recommendation> {
+    let gain = price * found.saved;
+    let is_proven = found.low_percent > 0.0 && quality.is_within(limits);
+    if !(is_proven && gain > 0.0 && gain.is_finite()) {
+        return None;
+    }
+    let expected = found.saved / (found.percent / 100.0);
+    let [low, high] =
+        [found.low_percent, found.high_percent].map(|percent| price * expected * percent / 100.0);
+    let summary = format!(
+        "{measure} saved {:.0} ({:.1} %), which is proven: keep it and make a new baseline",
+        found.saved, found.percent
+    );
+    let (cv, nmbe) = (quality.cv_rmse_percent, quality.nmbe_percent.abs());
+    Some(
+        Recommendation::new(
+            summary,
+            Gain::likely(gain, low, high, basis.currency),
+            basis.valid_until_us,
+        )
+        .step(
+            "energy expected of such a time",
+            Some(format!("{expected:.0}")),
+            format!("{:.0}", expected - found.saved),
+        )
+        .constraint("CV(RMSE) below its limit, in percent", limits.cv_rmse_percent - cv)
+        .constraint("NMBE below its limit, in percent", limits.nmbe_percent - nmbe)
+        .window(basis.window_us)
+        .input("rows of the baseline", quality.n_rows)
+        .input("price", price)
+        .bounds(price * (expected - found.saved), None),
+    )
 }

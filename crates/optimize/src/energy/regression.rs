@@ -1,4 +1,6 @@
-//! Least squares where some coefficients must not be negative.
+//! Least squares where some coefficients must not be negative, and plain linear systems.
+
+use crate::statistics::dot;
 
 /// Sums of products of columns, from which coefficients follow.
 pub(super) struct Normal {
@@ -60,6 +62,25 @@ impl Normal {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+/// Gauss elimination with pivots; a row without a pivot gets 0.
+pub(super) fn eliminate(system: &mut [Vec<f64>]) -> Vec<f64> {
+    let n = system.len();
+    for column in 0..n {
+        let pivot = (column..n)
+            .max_by(|a, b| system[*a][column].abs().total_cmp(&system[*b][column].abs()));
+        let Some(pivot) = pivot.filter(|row| system[*row][column].abs() > 1e-300) else { continue };
+        system.swap(column, pivot);
+        let top = system[column].clone();
+        for row in system.iter_mut().skip(column + 1) {
+            let factor = row[column] / top[column];
+            row.iter_mut().zip(&top).for_each(|(own, top)| *own -= factor * top);
+        }
+    }
+    let mut x = vec![0.0; n];
+    for row in (0..n).rev() {
+        let known: f64 = (row + 1..n).map(|column| system[row][column] * x[column]).sum();
+        let pivot = system[row][row];
+        x[row] = if pivot.abs() > 1e-300 { (system[row][n] - known) / pivot } else { 0.0 };
+    }
+    x
 }

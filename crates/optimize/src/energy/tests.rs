@@ -1,7 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Basis;
 use crate::energy::baseline::{Period, fit, fit_by_regime};
+use crate::statistics::tests::{hostile, hostile_us};
+
+const BASIS: Basis = Basis { window_us: None, currency: "EUR", valid_until_us: 0 };
 
 /// Noise between −1 and 1 from the index alone.
 fn noise(idx: usize) -> f64 {
@@ -98,18 +102,89 @@ fn a_leak_is_what_never_stops() {
 }
 
 #[test]
-fn standby_is_priced_per_year() {
-    let at =
-        |energy_kwh, is_running| waste::Interval { energy_kwh, is_running, hour: 22, price: 0.25 };
-    let found = waste::standby(&[at(90.0, true), at(10.0, false), at(f64::NAN, false)]);
-    let advice = waste::recommend("furnace 2", &found, 1.0, 80.0, "EUR", 0).expect("worth it");
-    assert_eq!(advice.summary, "furnace 2 used 10 kWh (10 %) while it did not run, most at 22:00");
-    assert_eq!((advice.gain.expected, advice.gain.high), (730.0, 912.5));
-    assert!(waste::recommend("furnace 2", &waste::standby(&[]), 1.0, 80.0, "EUR", 0).is_none());
+fn standby_is_priced_per_year_with_the_interval_of_its_days() {
+    const HOUR_US: i64 = 3_600_000_000;
+    let at = |day: i64, energy_kwh, is_running| waste::Interval {
+        from_us: (24 * day + 22) * HOUR_US,
+        energy_kwh,
+        is_running,
+        hour: 22,
+        price: 0.25,
+    };
+    let days = [at(0, 90.0, true), at(0, 8.0, false), at(1, 12.0, false), at(1, f64::NAN, false)];
+    let found = waste::standby(&days);
+    assert_eq!(found.per_day, [(8.0, 2.0), (12.0, 3.0)]);
+    let advice = recommend::standby("furnace 2", &found, 80.0, &BASIS).expect("worth it");
+    assert_eq!(advice.summary, "furnace 2 used 20 kWh (18 %) while it did not run, most at 22:00");
+    // 2.50 a day, 80 % of it, 365 days; standard error of two days 0.5, t(0.95; 1) = 6.314.
+    assert!((advice.gain.expected - 730.0).abs() < 1e-9);
+    assert!(
+        (advice.gain.high - 730.0 - 0.8 * 365.0 * 0.5 * 6.3138).abs() < 0.1,
+        "{:?}",
+        advice.gain
+    );
+    assert_eq!(advice.evidence.window_us, Some((22 * HOUR_US, 46 * HOUR_US)));
+    assert!(recommend::standby("furnace 2", &waste::standby(&[]), 80.0, &BASIS).is_none());
+}
+
+#[test]
+fn a_peak_that_cannot_be_held_is_still_made_small() {
+    let warn = |used, elapsed_s, kw| waste::peak_warning(used, elapsed_s, kw, 900.0, 450.0);
+    let calm = warn(10.0, 300.0, 100.0).expect("sound");
+    assert_eq!((calm.shed_kw, recommend::peak("supply", &calm, 450.0, 1.0, &BASIS)), (0.0, None));
+    // 120 kWh in 10 minutes are 480 kW already; at 300 kW it would be 580.
+    let late = warn(120.0, 600.0, 300.0).expect("sound");
+    assert_eq!((late.least_kw, late.expected_kw, late.shed_kw), (480.0, 580.0, f64::INFINITY));
+    let advice = recommend::peak("supply", &late, 450.0, 2.0, &BASIS).expect("worth it");
+    assert_eq!((advice.gain.expected, advice.constraints[0].slack), (200.0, -30.0));
+    assert_eq!(advice.steps[0].proposed, "0");
+    for refused in [warn(1.0, 901.0, 1.0), warn(f64::NAN, 0.0, 1.0), warn(1.0, 0.0, -1.0)] {
+        assert!(matches!(refused, Err(Error::Number { .. })), "{refused:?}");
+    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_numbers_give_waste_or_an_error(
+        rows in prop::collection::vec((hostile(), hostile(), hostile_us(), any::<usize>(), any::<bool>()), 0..40),
+        more in (hostile(), hostile(), hostile(), hostile(), hostile()),
+    ) {
+        let (a, b, c, d, e) = more;
+        let intervals: Vec<waste::Interval> = rows.iter().map(|(energy_kwh, price, from_us, hour, is_running)| {
+            waste::Interval { from_us: *from_us, energy_kwh: *energy_kwh, is_running: *is_running, hour: *hour, price: *price }
+        }).collect();
+        let _ = recommend::standby("m", &waste::standby(&intervals), a, &BASIS);
+        let one: Vec<f64> = rows.iter().map(|row| row.0).collect();
+        let two: Vec<f64> = rows.iter().map(|row| row.1).collect();
+        let marks: Vec<bool> = rows.iter().map(|row| row.4).collect();
+        if let Ok(found) = waste::leak(&one, &marks, a) { let _ = recommend::leak("net", &found, b, c, &BASIS); }
+        if let Ok(found) = waste::power_factor(&one, &two, a, b) { let _ = recommend::power_factor("s", &found, c, d, &BASIS); }
+        if let Ok(found) = waste::peak_warning(a, b, c, d, e) {
+            prop_assert!(!found.expected_kw.is_nan() && found.shed_kw >= 0.0, "{:?}", found);
+            let _ = recommend::peak("s", &found, e, a, &BASIS);
+        }
+        let quality = Quality::of(&one, &two, rows.len());
+        if let Some(found) = savings(&one, &two, &quality) {
+            let _ = recommend_savings("m", &found, &quality, Limits::HOURLY, a, &BASIS);
+        }
+        let slots: Vec<usize> = rows.iter().map(|row| row.3).collect();
+        let few: Vec<usize> = slots.iter().map(|slot| slot % 7).collect();
+        for slots in [slots, few] {
+            if let Ok(model) = week::fit(&one, &slots, &two) { let _ = model.expected(slots[0], Some(a)); }
+            let periods: Vec<Period> = rows.iter().map(|row| Period { energy: row.0, temperatures: &two, drivers: &[] }).collect();
+            let _ = fit_by_regime(&periods, &slots);
+        }
+    }
+
+    #[test]
+    fn temperatures_without_end_are_no_readings(energy in prop::collection::vec(0.0..9.0_f64, 12..20)) {
+        // All infinite once indexed an empty list.
+        let periods: Vec<Period> = energy.iter().map(|energy| Period { energy: *energy, temperatures: &[f64::INFINITY], drivers: &[] }).collect();
+        let is_refused = matches!(fit(&periods), Err(Error::TooFew { n: 0, .. }));
+        prop_assert!(is_refused);
+    }
 
     #[test]
     fn any_numbers_give_a_finite_baseline_or_an_error(

@@ -1,11 +1,16 @@
 //! Expected energy from the time of the week and temperature, for hourly and quarter-hourly meters.
 
+use super::regression::eliminate;
 use super::{Error, Quality};
+use crate::statistics::dot;
 
 /// Knots at which the effect of temperature may bend, as shares of the readings.
 const KNOTS: [f64; 4] = [0.1, 0.35, 0.65, 0.9];
 /// Weight that holds the temperature slopes against noise, in rows.
 const RIDGE: f64 = 1.0;
+
+/// Most slots of a calendar: a year of minutes has fewer.
+const MAX_SLOTS: usize = 1_000_000;
 
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,11 +30,24 @@ pub struct Week {
 /// Source: Mathieu, Price, Kiliccote, Piette (2011), "time of week and temperature".
 ///
 /// # Errors
-/// If columns differ in length, or fewer than 20 rows are usable.
+/// If columns differ in length, fewer than 20 rows are usable, or a slot is not below a million.
+///
+/// ```
+/// // Two slots, day and night, of 9 and 1 kWh.
+/// let slots: Vec<usize> = (0..40).map(|row| row % 2).collect();
+/// let energy: Vec<f64> = slots.iter().map(|slot| if *slot == 0 { 9.0 } else { 1.0 }).collect();
+/// let model = optimize::energy::week::fit(&energy, &slots, &[])?;
+/// assert_eq!((model.expected(0, None), model.expected(1, None)), (9.0, 1.0));
+/// # Ok::<(), optimize::energy::Error>(())
+/// ```
 pub fn fit(energy: &[f64], slots: &[usize], temperatures: &[f64]) -> Result<Week, Error> {
     let expected = energy.len();
     if slots.len() != expected {
         return Err(Error::Length { what: "slots", n: slots.len(), expected });
+    }
+    if let Some(slot) = slots.iter().find(|slot| **slot >= MAX_SLOTS) {
+        let must_be = "below a million; number the slots of the week from 0";
+        return Err(Error::Number { what: "slot", value: *slot as f64, must_be });
     }
     if !temperatures.is_empty() && temperatures.len() != expected {
         return Err(Error::Length { what: "temperatures", n: temperatures.len(), expected });
@@ -112,7 +130,6 @@ fn slopes(energy: &[f64], slots: &[usize], features: &[Vec<f64>]) -> Vec<f64> {
     let y = within(energy);
     let column = |idx: usize| within(&features.iter().map(|row| row[idx]).collect::<Vec<_>>());
     let columns: Vec<Vec<f64>> = (0..n_features).map(column).collect();
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let scale = columns.iter().map(|c| dot(c, c)).fold(0.0, f64::max) / energy.len() as f64;
     let mut system: Vec<Vec<f64>> = (0..n_features)
         .map(|i| {
@@ -122,27 +139,4 @@ fn slopes(energy: &[f64], slots: &[usize], features: &[Vec<f64>]) -> Vec<f64> {
         })
         .collect();
     eliminate(&mut system)
-}
-
-/// Gauss elimination with pivots; a row without a pivot gets 0.
-fn eliminate(system: &mut [Vec<f64>]) -> Vec<f64> {
-    let n = system.len();
-    for column in 0..n {
-        let pivot = (column..n)
-            .max_by(|a, b| system[*a][column].abs().total_cmp(&system[*b][column].abs()));
-        let Some(pivot) = pivot.filter(|row| system[*row][column].abs() > 1e-300) else { continue };
-        system.swap(column, pivot);
-        let top = system[column].clone();
-        for row in system.iter_mut().skip(column + 1) {
-            let factor = row[column] / top[column];
-            row.iter_mut().zip(&top).for_each(|(own, top)| *own -= factor * top);
-        }
-    }
-    let mut x = vec![0.0; n];
-    for row in (0..n).rev() {
-        let known: f64 = (row + 1..n).map(|column| system[row][column] * x[column]).sum();
-        let pivot = system[row][row];
-        x[row] = if pivot.abs() > 1e-300 { (system[row][n] - known) / pivot } else { 0.0 };
-    }
-    x
 }
