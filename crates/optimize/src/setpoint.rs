@@ -11,6 +11,7 @@
 //! 200 lines: the crate that does this in Rust brings a command line, a signal handler and 270 crates.
 
 mod acquisition;
+mod advice;
 mod gaussian;
 mod golden;
 mod history;
@@ -38,6 +39,12 @@ impl Knob {
     /// A knob that may jump.
     pub fn new(name: &str, low: f64, high: f64) -> Self {
         Self { name: name.to_owned(), low, high, max_step: None }
+    }
+
+    /// Moves that the largest step makes of the way from `now` to `then`; 1 where it may jump.
+    fn n_moves(&self, now: f64, then: f64) -> f64 {
+        // A step that is met by rounding alone is no second one.
+        self.max_step.map_or(1.0, |step| ((then - now).abs() / step - 1e-9).ceil().max(1.0))
     }
 
     fn scaled(&self, value: f64) -> f64 {
@@ -74,6 +81,14 @@ pub enum Error {
         /// Upper end.
         high: f64,
     },
+    /// A largest step that allows no move.
+    #[error("the largest step of {name} is {step}; give one above 0, or none")]
+    Step {
+        /// Name of the set-point.
+        name: String,
+        /// Its largest step.
+        step: f64,
+    },
     /// A row has not as many values as needed, or one that is not finite.
     #[error("{what} needs {expected} finite values; complete the row or leave it out")]
     Row {
@@ -99,18 +114,26 @@ pub enum Error {
     },
 }
 
+/// Values beyond are no readings; their squares would run out of numbers.
+const MOST: f64 = 1e100;
+
 fn check_knobs(knobs: &[Knob]) -> Result<(), Error> {
     if knobs.is_empty() {
         return Err(Error::NoKnob);
     }
-    match knobs.iter().find(|knob| !(knob.low < knob.high && (knob.high - knob.low).is_finite())) {
-        Some(knob) => Err(Error::Range { name: knob.name.clone(), low: knob.low, high: knob.high }),
-        None => Ok(()),
+    for knob in knobs {
+        if !(knob.low < knob.high && (knob.high - knob.low).is_finite()) {
+            return Err(Error::Range { name: knob.name.clone(), low: knob.low, high: knob.high });
+        }
+        if let Some(step) = knob.max_step.filter(|step| step.is_nan() || *step <= 0.0) {
+            return Err(Error::Step { name: knob.name.clone(), step });
+        }
     }
+    Ok(())
 }
 
 fn check_row(what: &'static str, row: &[f64], expected: usize) -> Result<(), Error> {
-    if row.len() == expected && row.iter().all(|value| value.is_finite()) {
+    if row.len() == expected && row.iter().all(|value| value.abs() < MOST) {
         return Ok(());
     }
     Err(Error::Row { what, expected })

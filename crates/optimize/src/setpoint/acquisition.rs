@@ -29,11 +29,14 @@ impl Belief {
 
     /// Smallest distance to a limit in standard deviations, noise included.
     pub(super) fn margin(&self, at: &[f64]) -> f64 {
-        let one = |(process, most): &(Gaussian, f64)| {
-            let (mean, sd) = process.predict(at);
-            (most - mean) / sd.hypot(process.noise_sd())
-        };
-        self.limits.iter().map(one).fold(f64::INFINITY, f64::min)
+        (0..self.limits.len()).map(|limit| self.margin_of(limit, at)).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Distance to one limit in standard deviations, noise included.
+    pub(super) fn margin_of(&self, limit: usize, at: &[f64]) -> f64 {
+        let (process, most) = &self.limits[limit];
+        let (mean, sd) = process.predict(at);
+        (most - mean) / sd.hypot(process.noise_sd())
     }
 
     /// Logarithm of the expected improvement over `best`, which is finite everywhere (Ament et al. 2023).

@@ -39,6 +39,8 @@ impl Golden {
     /// Phases are stretched to a common length, so that a slow heating is compared with a fast one at the same
     /// progress. The half band is 1.4826 times the median absolute deviation, twice, and at least 2 % of the range.
     ///
+    /// Batches whose KPI nobody knows (NaN) are left out.
+    ///
     /// # Errors
     /// If fewer than 3 batches are at hand, or one has other phases or signals, or values that are not finite.
     ///
@@ -53,14 +55,11 @@ impl Golden {
     /// # Ok::<(), optimize::setpoint::Error>(())
     /// ```
     pub fn new(batches: &[Batch], n_best: usize) -> Result<Self, Error> {
-        if batches.len() < 3 || n_best < 3 {
-            return Err(Error::TooFew {
-                what: "a golden batch",
-                n: batches.len().min(n_best),
-                needed: 3,
-            });
+        let mut order: Vec<&Batch> = batches.iter().filter(|batch| !batch.kpi.is_nan()).collect();
+        let n = order.len().min(n_best);
+        if n < 3 {
+            return Err(Error::TooFew { what: "a golden batch", n, needed: 3 });
         }
-        let mut order: Vec<&Batch> = batches.iter().collect();
         order.sort_by(|a, b| b.kpi.total_cmp(&a.kpi));
         order.truncate(n_best);
         let first = order[0];
@@ -82,7 +81,7 @@ impl Golden {
     /// Deviation of the present `values` at `progress` (0 to 1) of a phase.
     ///
     /// # Errors
-    /// If there is no such phase, or not one finite value per signal.
+    /// If there is no such phase, the progress is NaN, or there is not one finite value per signal.
     pub fn deviation(
         &self,
         phase: usize,
@@ -90,11 +89,12 @@ impl Golden {
         values: &[f64],
     ) -> Result<Deviation, Error> {
         check_row("signals", values, self.n_signals)?;
+        check_row("progress", &[progress], 1)?;
         let Some(profile) = self.profile.get(phase) else {
             return Err(Error::TooFew {
                 what: "this phase",
                 n: self.profile.len(),
-                needed: phase + 1,
+                needed: phase.saturating_add(1),
             });
         };
         let bands = &profile[place(progress)];

@@ -12,12 +12,14 @@ const NEIGHBOR: usize = 3;
 
 /// A model of a plant from its historian.
 pub struct History {
-    knobs: Vec<Knob>,
-    points: Vec<Vec<f64>>,
-    belief: Belief,
+    pub(super) knobs: Vec<Knob>,
+    /// Names of the limits.
+    pub(super) limits: Vec<String>,
+    pub(super) points: Vec<Vec<f64>>,
+    pub(super) belief: Belief,
     /// Farthest that a proposal may be from what was seen, in widths of the cube.
     support: f64,
-    seed: u64,
+    pub(super) seed: u64,
 }
 
 /// What to set, and what to expect of it.
@@ -34,13 +36,24 @@ pub struct Proposal {
 }
 
 impl History {
-    /// Fits the model. `rows`: settings with objective and outcomes; those with a value that is not finite are left
-    /// out, and at most 240, evenly chosen, are used.
+    /// Fits the model. `rows`: settings with objective and outcomes; those with a value that is not finite, or with a
+    /// setting more than ten ranges away from its range, are left out, and at most 240, evenly chosen, are used.
     ///
     /// A proposal must be as near to its third-nearest row as 95 % of the rows are to theirs.
     ///
     /// # Errors
     /// If a knob has no range, or fewer than 20 rows are complete.
+    ///
+    /// ```
+    /// use optimize::setpoint::{History, Knob, Trial};
+    /// // Yield is the temperature, which the plant ran from 20 to 30: more is better, but 30 is all that was seen.
+    /// let rows: Vec<Trial> = (0..=40).map(|row| 20.0 + f64::from(row) / 4.0)
+    ///     .map(|t| Trial { settings: vec![t], objective: t, outcomes: vec![] }).collect();
+    /// let history = History::new(vec![Knob::new("temperature", 0.0, 100.0)], &[], &rows, 1)?;
+    /// let found = history.propose(&[25.0])?.expect("there is room");
+    /// assert!(found.settings[0] > 29.5 && found.settings[0] < 30.5);
+    /// # Ok::<(), optimize::setpoint::Error>(())
+    /// ```
     pub fn new(
         knobs: Vec<Knob>,
         limits: &[Limit],
@@ -52,7 +65,8 @@ impl History {
             let is_sound = check_row("settings", &row.settings, knobs.len()).is_ok();
             is_sound
                 && check_row("outcomes", &row.outcomes, limits.len()).is_ok()
-                && row.objective.is_finite()
+                && check_row("objective", &[row.objective], 1).is_ok()
+                && is_near(&knobs, &row.settings)
         };
         let rows: Vec<&Trial> = rows.iter().filter(is_complete).collect();
         if rows.len() < 20 {
@@ -70,6 +84,7 @@ impl History {
             Gaussian::fit(&points, &values, &mut random)
         };
         let objective = process(&|row| row.objective);
+        let names = limits.iter().map(|limit| limit.name.clone()).collect();
         let limits = limits
             .iter()
             .enumerate()
@@ -79,18 +94,63 @@ impl History {
             points.iter().map(|point| distance(&points, point, NEIGHBOR + 1)).collect();
         distances.sort_by(f64::total_cmp);
         let support = distances[(distances.len() - 1) * 95 / 100].max(1e-6);
-        Ok(Self { knobs, points, belief, support, seed })
+        Ok(Self { knobs, limits: names, points, belief, support, seed })
     }
 
     /// The best settings within engineering limits, the largest step from `now`, and the region seen, that keep each
-    /// limit with two standard deviations to spare; `None` if there are none.
+    /// limit with two standard deviations to spare; `None` if there are none, and [`Self::conflict`] says why.
     ///
     /// # Errors
     /// If `now` has not one finite value per knob.
     pub fn propose(&self, now: &[f64]) -> Result<Option<Proposal>, Error> {
         check_row("settings", now, self.knobs.len())?;
-        let here: Vec<f64> =
-            self.knobs.iter().zip(now).map(|(knob, value)| knob.scaled(*value)).collect();
+        // One standard deviation below the expectation: what is uncertain is not promised.
+        let floor = |at: &[f64]| {
+            let (mean, sd) = self.belief.objective.predict(at);
+            mean - sd
+        };
+        let found = self.highest(now, &vec![true; self.n_conditions()], &floor);
+        Ok(found.map(|at| {
+            let (expected, sd) = self.belief.objective.predict(&at);
+            let settings = self.knobs.iter().zip(&at).map(|(knob, at)| knob.value(*at)).collect();
+            let distance_share = distance(&self.points, &at, NEIGHBOR) / self.support;
+            Proposal { settings, expected, sd, distance_share }
+        }))
+    }
+
+    /// A smallest set of conditions that leaves no settings from `now` on, in words; empty if there are some.
+    ///
+    /// Conditions are dropped one after the other as long as nothing becomes possible (deletion filter).
+    ///
+    /// # Errors
+    /// If `now` has not one finite value per knob.
+    pub fn conflict(&self, now: &[f64]) -> Result<Vec<String>, Error> {
+        check_row("settings", now, self.knobs.len())?;
+        let mut holds = vec![true; self.n_conditions()];
+        let is_possible = |holds: &[bool]| self.highest(now, holds, &|_| 0.0).is_some();
+        if is_possible(&holds) {
+            return Ok(Vec::new());
+        }
+        for condition in 0..holds.len() {
+            holds[condition] = false;
+            holds[condition] = is_possible(&holds);
+        }
+        let words = |(condition, _): (usize, &bool)| match condition {
+            0 => "the largest step from the present settings".to_owned(),
+            1 => "the region that the plant has seen".to_owned(),
+            _ => self.limits[condition - 2].clone(),
+        };
+        Ok(holds.iter().enumerate().filter(|(_, holds)| **holds).map(words).collect())
+    }
+
+    /// Largest step, region seen, and the limits.
+    fn n_conditions(&self) -> usize {
+        2 + self.limits.len()
+    }
+
+    /// Highest point of `f` among those that keep the conditions which hold.
+    fn highest(&self, now: &[f64], holds: &[bool], f: &dyn Fn(&[f64]) -> f64) -> Option<Vec<f64>> {
+        let here = self.scaled(now);
         let in_reach = |at: &[f64]| {
             let steps = self.knobs.iter().zip(at).zip(&here);
             steps.into_iter().all(|((knob, at), here)| {
@@ -99,28 +159,26 @@ impl History {
             })
         };
         let seen = |at: &[f64]| distance(&self.points, at, NEIGHBOR) <= self.support;
-        let allowed = |at: &[f64]| in_reach(at) && seen(at) && self.belief.margin(at) >= 2.0;
-        // One standard deviation below the expectation: what is uncertain is not promised.
-        let floor = |at: &[f64]| {
-            let (mean, sd) = self.belief.objective.predict(at);
-            mean - sd
+        let keeps = |at: &[f64]| {
+            (0..self.limits.len())
+                .all(|limit| !holds[2 + limit] || self.belief.margin_of(limit, at) >= 2.0)
         };
+        let allowed =
+            |at: &[f64]| (!holds[0] || in_reach(at)) && (!holds[1] || seen(at)) && keeps(at);
         let mut anchors = self.points.clone();
         anchors.truncate(40);
         anchors.push(here.iter().map(|at| at.clamp(0.0, 1.0)).collect());
-        let found =
-            maximize(self.knobs.len(), &anchors, &mut Random::new(self.seed), &allowed, &floor);
-        Ok(found.map(|at| {
-            let (expected, sd) = self.belief.objective.predict(&at);
-            let settings = self.knobs.iter().zip(&at).map(|(knob, at)| knob.value(*at)).collect();
-            Proposal {
-                settings,
-                expected,
-                sd,
-                distance_share: distance(&self.points, &at, NEIGHBOR) / self.support,
-            }
-        }))
+        maximize(self.knobs.len(), &anchors, &mut Random::new(self.seed), &allowed, f)
     }
+
+    pub(super) fn scaled(&self, settings: &[f64]) -> Vec<f64> {
+        self.knobs.iter().zip(settings).map(|(knob, value)| knob.scaled(*value)).collect()
+    }
+}
+
+/// Whether no setting is more than ten ranges away from its range.
+fn is_near(knobs: &[Knob], settings: &[f64]) -> bool {
+    knobs.iter().zip(settings).all(|(knob, value)| (-10.0..=11.0).contains(&knob.scaled(*value)))
 }
 
 /// Distance to the k-th nearest point.

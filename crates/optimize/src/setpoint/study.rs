@@ -5,7 +5,6 @@ use super::gaussian::Gaussian;
 use super::search::latin_hypercube;
 use super::{Error, Knob, Limit, check_knobs, check_row};
 use crate::random::Random;
-use crate::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};
 
 /// Standard deviations by which a safe study stays away from every limit, with many trials and with few: scales
 /// fitted to three trials are hardly known, and the process is too sure of itself.
@@ -56,18 +55,18 @@ pub struct Trial {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Study {
-    knobs: Vec<Knob>,
-    limits: Vec<Limit>,
-    mode: Mode,
-    seed: u64,
-    trials: Vec<Trial>,
+    pub(super) knobs: Vec<Knob>,
+    pub(super) limits: Vec<Limit>,
+    pub(super) mode: Mode,
+    pub(super) seed: u64,
+    pub(super) trials: Vec<Trial>,
 }
 
 impl Study {
     /// A study without trials.
     ///
     /// # Errors
-    /// If there is no knob, or one has an empty range.
+    /// If there is no knob, or one has an empty range or a step of 0.
     pub fn new(knobs: Vec<Knob>, limits: Vec<Limit>, mode: Mode, seed: u64) -> Result<Self, Error> {
         check_knobs(&knobs)?;
         Ok(Self { knobs, limits, mode, seed, trials: Vec::new() })
@@ -90,7 +89,7 @@ impl Study {
         &self.trials
     }
 
-    /// The trial with the largest objective that kept all limits.
+    /// The trial with the largest objective that kept all limits; `None` if none did, and [`Self::unmet`] says why.
     pub fn best(&self) -> Option<&Trial> {
         let kept = self.trials.iter().filter(|trial| self.keeps(trial));
         kept.max_by(|a, b| a.objective.total_cmp(&b.objective))
@@ -133,7 +132,7 @@ impl Study {
         maximize(self.knobs.len(), &anchors, random, &allowed, &promise)
     }
 
-    fn belief(&self, random: &mut Random) -> Belief {
+    pub(super) fn belief(&self, random: &mut Random) -> Belief {
         let points: Vec<Vec<f64>> =
             self.trials.iter().map(|trial| self.scaled(&trial.settings)).collect();
         let objectives: Vec<f64> = self.trials.iter().map(|trial| trial.objective).collect();
@@ -155,7 +154,7 @@ impl Study {
         trial.map_or_else(|| vec![0.5; self.knobs.len()], |trial| self.scaled(&trial.settings))
     }
 
-    fn scaled(&self, settings: &[f64]) -> Vec<f64> {
+    pub(super) fn scaled(&self, settings: &[f64]) -> Vec<f64> {
         self.knobs
             .iter()
             .zip(settings)
@@ -189,64 +188,35 @@ impl Study {
         at.iter().zip(self.reach()).map(|(at, (low, high))| at.clamp(low, high)).collect()
     }
 
-    /// Proposes the best trial instead of `now`; `None` if no trial is better and keeps all limits.
+    /// A smallest set of limits that no trial has kept together, by name; empty if some trial kept all.
     ///
-    /// The interval of the gain is the 90 % band of the process at both points.
-    pub fn recommend(
-        &self,
-        now: &Trial,
-        unit: &str,
-        valid_until_us: i64,
-    ) -> Option<Recommendation> {
-        let best = self.best().filter(|best| best.objective > now.objective)?;
-        let belief = self.belief(&mut Random::new(self.seed));
-        let sd = |trial: &Trial| {
-            belief
-                .objective
-                .predict(&self.scaled(&trial.settings))
-                .1
-                .hypot(belief.objective.noise_sd())
+    /// ```
+    /// use optimize::setpoint::{Knob, Limit, Mode, Study, Trial};
+    /// let limits = ["heat", "waste"].map(|name| Limit { name: name.into(), most: 1.0 }).to_vec();
+    /// let mut study = Study::new(vec![Knob::new("speed", 0.0, 9.0)], limits, Mode::Free, 1)?;
+    /// study.tell(Trial { settings: vec![5.0], objective: 2.0, outcomes: vec![0.5, 3.0] })?;
+    /// assert_eq!(study.unmet(), ["waste"]); // that is why there is no best
+    /// # Ok::<(), optimize::setpoint::Error>(())
+    /// ```
+    pub fn unmet(&self) -> Vec<&str> {
+        let mut holds = vec![true; self.limits.len()];
+        let is_kept = |holds: &[bool]| {
+            let kept = |trial: &Trial| {
+                let outcomes = trial.outcomes.iter().zip(&self.limits).zip(holds);
+                outcomes
+                    .into_iter()
+                    .all(|((outcome, limit), holds)| !holds || *outcome <= limit.most)
+            };
+            self.trials.iter().any(kept)
         };
-        let (gain, half) = (best.objective - now.objective, 1.645 * sd(best).hypot(sd(now)));
-        let steps = self.knobs.iter().zip(&now.settings).zip(&best.settings);
-        Some(Recommendation {
-            summary: format!(
-                "set-points found in {} trials bring {gain:.2} {unit} more",
-                self.trials.len()
-            ),
-            steps: steps
-                .map(|((knob, now), then)| Step {
-                    what: knob.name.clone(),
-                    now: Some(format!("{now:.4}")),
-                    proposed: format!("{then:.4}"),
-                })
-                .collect(),
-            gain: Gain {
-                expected: gain,
-                low: gain - half,
-                high: gain + half,
-                confidence_percent: 90.0,
-                unit: unit.into(),
-            },
-            constraints: self
-                .limits
-                .iter()
-                .zip(&best.outcomes)
-                .map(|(limit, outcome)| Constraint {
-                    what: limit.name.clone(),
-                    slack: limit.most - outcome,
-                })
-                .collect(),
-            evidence: Evidence {
-                window_us: None,
-                inputs: vec![
-                    ("trials".into(), self.trials.len().to_string()),
-                    ("mode".into(), format!("{:?}", self.mode)),
-                ],
-                seed: self.seed,
-            },
-            valid_until_us,
-            bounds: Bounds { objective: -best.objective, bound: None },
-        })
+        if self.trials.is_empty() || is_kept(&holds) {
+            return Vec::new();
+        }
+        for limit in 0..holds.len() {
+            holds[limit] = false;
+            holds[limit] = is_kept(&holds);
+        }
+        let named = self.limits.iter().zip(holds).filter(|(_, holds)| *holds);
+        named.map(|(limit, _)| limit.name.as_str()).collect()
     }
 }

@@ -1,6 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Basis;
+use crate::statistics::tests::hostile;
+
+const BASIS: Basis = Basis { window_us: Some((1, 9)), currency: "EUR/h", valid_until_us: 0 };
 
 fn limit(most: f64) -> Vec<Limit> {
     vec![Limit { name: "waste".into(), most }]
@@ -26,8 +30,37 @@ fn a_study_finds_the_top_where_the_limit_allows() {
     }
     let best = study.best().expect("half of the range is allowed");
     assert!(best.objective > -0.0405, "{best:?}: the best allowed is -0.04 at (5, 0.3)");
-    let advice = study.recommend(&hill(&[1.0, 0.9]), "EUR/h", 0).expect("it is better");
-    assert!(advice.constraints[0].slack >= 0.0 && advice.gain.expected > 0.6, "{advice:?}");
+    let advice = study.recommend(&hill(&[1.0, 0.9]), &BASIS).expect("sound").expect("it is better");
+    let kept = advice
+        .constraints
+        .iter()
+        .filter(|one| one.what != "limits along the way, in standard deviations");
+    assert!(
+        kept.into_iter().all(|one| one.slack >= 0.0) && advice.gain.expected > 0.6,
+        "{advice:?}"
+    );
+    assert_eq!((study.unmet().len(), advice.evidence.window_us), (0, Some((1, 9))));
+}
+
+/// A jump from 0 to 9 was once proposed where steps of 0.5 were allowed.
+#[test]
+fn advice_comes_in_moves_of_the_largest_step() {
+    let knob = |name: &str| Knob { max_step: Some(0.5), ..Knob::new(name, 0.0, 10.0) };
+    let mut study =
+        Study::new(vec![knob("x"), knob("y")], limit(5.0), Mode::Free, 3).expect("sound");
+    for x in [0.0, 4.0, 9.0] {
+        let trial = Trial { settings: vec![x, 1.0], objective: x, outcomes: vec![x / 3.0] };
+        study.tell(trial).expect("finite");
+    }
+    let now = study.trials()[0].clone();
+    let advice = study.recommend(&now, &BASIS).expect("sound").expect("9 is better");
+    let words: Vec<&str> = advice.steps.iter().map(|step| step.proposed.as_str()).collect();
+    assert_eq!(words, ["9.0000 in 18 moves of 0.5000", "1.0000"]);
+    let slack =
+        |what: &str| advice.constraints.iter().find(|one| one.what == what).map(|one| one.slack);
+    assert_eq!(slack("engineering limits of x"), Some(1.0));
+    assert_eq!((slack("largest step of x"), slack("largest step of y")), (Some(0.0), Some(0.5)));
+    assert_eq!(slack("waste"), Some(2.0));
 }
 
 #[test]
@@ -38,6 +71,10 @@ fn inputs_that_cannot_be_are_named() {
         error(vec![Knob::new("x", 2.0, 1.0)]),
         "x has the range 2 to 1; give finite limits, the lower first"
     );
+    for step in [f64::NAN, -1.0, 0.0] {
+        let knob = Knob { max_step: Some(step), ..Knob::new("x", 0.0, 1.0) };
+        assert!(error(vec![knob]).starts_with("the largest step of x is "), "{step}");
+    }
     let mut study = Study::new(knobs(), limit(0.5), Mode::Safe, 0).expect("sound");
     assert_eq!(study.ask(), Err(Error::NoSafePoint));
     let refused =
@@ -62,8 +99,104 @@ fn a_proposal_from_history_stays_where_the_plant_has_been() {
     assert!((near.settings[0] - 1.0).abs() <= 0.2 + 1e-9, "{near:?}");
 }
 
+#[test]
+fn what_leaves_no_settings_is_named() {
+    let rows: Vec<Trial> =
+        (0..120).map(|idx| hill(&[f64::from(idx % 12) * 0.3, f64::from(idx / 12) * 0.1])).collect();
+    let conflict = |knobs: Vec<Knob>, most: f64, now: [f64; 2]| {
+        let history = History::new(knobs, &limit(most), &rows, 1).expect("enough rows");
+        let conflict = history.conflict(&now).expect("sound");
+        assert_eq!(history.propose(&now).expect("sound").is_none(), !conflict.is_empty());
+        conflict
+    };
+    let careful: Vec<Knob> =
+        knobs().into_iter().map(|knob| Knob { max_step: Some(0.2), ..knob }).collect();
+    assert!(conflict(knobs(), 5.0, [1.0, 0.5]).is_empty());
+    // Waste is x ÷ 10 and never below 0.
+    assert_eq!(conflict(knobs(), -1.0, [1.0, 0.5]), ["waste"]);
+    // From x = 9 no step of 0.2 leads back to where the plant has been.
+    assert_eq!(
+        conflict(careful, 5.0, [9.0, 0.5]),
+        ["the largest step from the present settings", "the region that the plant has seen"]
+    );
+}
+
+#[test]
+fn a_golden_batch_is_the_median_of_the_best_and_its_band_their_spread() {
+    let batch =
+        |kpi, level: f64| Batch { kpi, phases: vec![vec![vec![level], vec![level + 10.0]]] };
+    // An unknown KPI once sorted before all others.
+    let batches = [
+        batch(1.0, 90.0),
+        batch(5.0, 1.0),
+        batch(f64::NAN, 70.0),
+        batch(6.0, 2.0),
+        batch(7.0, 4.0),
+    ];
+    let golden = Golden::new(&batches, 3).expect("three are known and good");
+    // Medians 2 at the begin and 12 at the end, median deviation 1, so half a band is 2 × 1.4826.
+    let (low, high) = golden.band(0, 0.0, 0).expect("there is one");
+    assert!((low - (2.0 - 2.9652)).abs() < 1e-9 && (high - (2.0 + 2.9652)).abs() < 1e-9);
+    let deviation = golden.deviation(0, 1.0, &[12.0 + 2.0 * 2.9652]).expect("sound");
+    assert!((deviation.score - 2.0).abs() < 1e-9 && deviation.contributions == [1.0]);
+    assert_eq!(golden.recommend(0, 1.0, &[12.0], &["level"], &BASIS), Ok(None));
+    assert!(
+        golden.deviation(0, f64::NAN, &[1.0]).is_err()
+            && golden.deviation(usize::MAX, 0.0, &[1.0]).is_err()
+    );
+    let few = Golden::new(&batches[1..4], 3).expect_err("two are known");
+    assert_eq!(few.to_string(), "2 rows are too few for a golden batch; give at least 3");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_numbers_give_settings_or_an_error(
+        range in (hostile(), hostile()),
+        step in prop::option::of(hostile()),
+        rows in prop::collection::vec((hostile(), hostile(), hostile()), 0..26),
+        most in hostile(),
+        seed in any::<u64>(),
+    ) {
+        let knobs = vec![Knob { max_step: step, ..Knob::new("x", range.0, range.1) }];
+        let trials: Vec<Trial> = rows.iter()
+            .map(|(x, objective, outcome)| Trial { settings: vec![*x], objective: *objective, outcomes: vec![*outcome] }).collect();
+        for mode in [Mode::Free, Mode::Safe] {
+            let Ok(mut study) = Study::new(knobs.clone(), limit(most), mode, seed) else { continue };
+            for trial in trials.iter().take(6) { let _ = study.tell(trial.clone()); }
+            if let Ok(settings) = study.ask() { prop_assert!(settings[0] >= range.0 && settings[0] <= range.1); }
+            if let Some(now) = trials.first() { let _ = (study.unmet().len(), study.recommend(now, &BASIS)); }
+        }
+        if let (Ok(history), Some(row)) = (History::new(knobs, &limit(most), &trials, seed), rows.first()) {
+            let _ = (history.propose(&[row.0]), history.recommend(&[row.0], &BASIS), history.conflict(&[row.0]));
+        }
+        let batches: Vec<Batch> = rows.iter().map(|(kpi, a, b)| Batch { kpi: *kpi, phases: vec![vec![vec![*a], vec![*b]]] }).collect();
+        if let Ok(golden) = Golden::new(&batches, rows.len()) {
+            let _ = (golden.deviation(0, most, &[range.0]), golden.recommend(0, most, &[range.0], &["x"], &BASIS), golden.band(1, most, 0));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// A proposal keeps the ranges, the largest step, the region seen and the limit, and is the same for a seed.
+    #[test]
+    fn a_proposal_from_history_keeps_every_condition(seed in any::<u64>(), step in 0.05..3.0_f64, x in 0.0..3.3_f64, most in 0.05..0.5_f64) {
+        let rows: Vec<Trial> =
+            (0..60).map(|idx| hill(&[f64::from(idx % 12) * 0.3, f64::from(idx / 12) * 0.2])).collect();
+        let knobs: Vec<Knob> = knobs().into_iter().map(|knob| Knob { max_step: Some(step), ..knob }).collect();
+        let history = History::new(knobs.clone(), &limit(most), &rows, seed).expect("enough rows");
+        let found = history.propose(&[x, 0.5]).expect("sound");
+        prop_assert_eq!(&found, &History::new(knobs, &limit(most), &rows, seed).expect("again").propose(&[x, 0.5]).expect("sound"));
+        if let Some(found) = found {
+            prop_assert!((0.0..=10.0).contains(&found.settings[0]) && (0.0..=1.0).contains(&found.settings[1]));
+            prop_assert!((found.settings[0] - x).abs() <= step + 1e-6 && (found.settings[1] - 0.5).abs() <= step + 1e-6);
+            prop_assert!(found.distance_share <= 1.0 && found.settings[0] <= 4.5, "{:?}", found);
+            prop_assert!(hill(&found.settings).outcomes[0] <= most + 0.01, "{:?} {most}", found);
+        }
+    }
 
     #[test]
     fn questions_keep_range_and_step_and_repeat_by_seed(seed in any::<u64>(), step in 0.05..3.0_f64) {
