@@ -7,11 +7,13 @@
 //! An edge from A to B says that B directly followed A in some case. A log of a job shop gives hundreds of edges;
 //! [`ProcessMap::busiest`] leaves out those that hardly carry anything. Start reading at [`map`].
 
+mod advice;
 mod log;
 mod variants;
 
 use std::collections::HashMap;
 
+pub use advice::recommend;
 pub use log::{Error, Event, Log, Row};
 pub use variants::Variant;
 
@@ -70,7 +72,7 @@ pub struct ProcessMap {
 }
 
 impl ProcessMap {
-    /// The fewest edges that carry `share_percent` of all transitions, most frequent first.
+    /// The fewest edges that carry `share_percent` of all transitions, most frequent first; none for NaN.
     pub fn busiest(&self, share_percent: f64) -> &[Edge] {
         let total: usize = self.edges.iter().map(|edge| edge.n).sum();
         let wanted = share_percent / 100.0 * total as f64;
@@ -123,7 +125,7 @@ pub fn map(log: &Log) -> ProcessMap {
         for event in case {
             let activity = &mut activities[event.activity as usize];
             activity.n_events += 1;
-            activity.busy_us += event.end_us - event.start_us;
+            activity.busy_us = activity.busy_us.saturating_add(event.end_us - event.start_us);
             let last = &mut last_case[event.activity as usize];
             activity.n_cases += usize::from(*last != case_idx);
             *last = case_idx;
@@ -173,7 +175,7 @@ fn edge((from, to, mut waits_us): (u32, u32, Vec<i64>)) -> Edge {
         from: from as usize,
         to: to as usize,
         n: waits_us.len(),
-        total_wait_us: waits_us.iter().sum(),
+        total_wait_us: waits_us.iter().copied().fold(0, i64::saturating_add),
         median_wait_us,
         max_wait_us: waits_us.iter().copied().max().unwrap_or(0),
     }

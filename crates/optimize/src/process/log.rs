@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+/// Farthest time from 1970, so that no difference overflows.
+const FAR_US: u64 = 1 << 60;
+
 /// One line of an event log as it comes from a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row<'a> {
@@ -55,6 +58,14 @@ pub enum Error {
         /// End.
         end_us: i64,
     },
+    /// A time is so far away that lengths of time cannot be told.
+    #[error("event {event} is at {at_us} µs, more than 30,000 years from 1970; correct the clock")]
+    Far {
+        /// Event from 0.
+        event: usize,
+        /// Its begin or end.
+        at_us: i64,
+    },
     /// An event names a case or activity that is not in the lists.
     #[error(
         "event {event} names {what} {number}, but there are {n}; number them from 0 in the order of the list"
@@ -75,7 +86,7 @@ impl Log {
     /// Numbers cases and activities in the order in which the rows first name them.
     ///
     /// # Errors
-    /// If an activity ends before it begins.
+    /// If an activity ends before it begins, or a time is beyond all calendars.
     pub fn new<'a>(rows: impl IntoIterator<Item = Row<'a>>) -> Result<Self, Error> {
         let (mut cases, mut activities) = (Names::default(), Names::default());
         let number = |row: Row<'a>| Event {
@@ -93,7 +104,7 @@ impl Log {
     /// Cost: O(n), and O(k log k) more for each case of k events that is not in order.
     ///
     /// # Errors
-    /// If an activity ends before it begins, or a number has no name.
+    /// If an activity ends before it begins, a time is beyond all calendars, or a number has no name.
     pub fn from_events(
         cases: Vec<String>,
         activities: Vec<String>,
@@ -106,6 +117,11 @@ impl Log {
                 numbers.into_iter().find(|(_, number, n)| *number as usize >= *n)
             {
                 return Err(Error::Unknown { event: idx, what, number, n });
+            }
+            if let Some(at_us) =
+                [event.start_us, event.end_us].into_iter().find(|at| at.unsigned_abs() > FAR_US)
+            {
+                return Err(Error::Far { event: idx, at_us });
             }
             if event.end_us < event.start_us {
                 let Event { case, activity, start_us, end_us } = *event;
@@ -125,6 +141,12 @@ impl Log {
     /// Names of the activities by number.
     pub fn activities(&self) -> &[String] {
         &self.activities
+    }
+
+    /// First begin and last end of all events; `None` without events.
+    pub fn window_us(&self) -> Option<(i64, i64)> {
+        let begin_us = self.events.iter().map(|event| event.start_us).min()?;
+        Some((begin_us, self.events.iter().map(|event| event.end_us).max()?))
     }
 
     /// The events of each case in order of start; cases without events are left out.

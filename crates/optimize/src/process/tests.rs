@@ -1,6 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Basis;
+use crate::statistics::tests::{hostile, hostile_us};
+
+const BASIS: Basis = Basis { window_us: None, currency: "EUR", valid_until_us: 0 };
 
 fn row<'a>(case: &'a str, activity: &'a str, start_us: i64, end_us: i64) -> Row<'a> {
     Row { case, activity, start_us, end_us }
@@ -83,6 +87,22 @@ fn the_busiest_edges_carry_the_share_asked_for() {
 }
 
 proptest! {
+    #[test]
+    fn any_times_give_a_map_or_an_error(
+        events in prop::collection::vec((0_u32..3, 0_u32..3, hostile_us(), hostile_us()), 0..12),
+        share in hostile(),
+    ) {
+        let events: Vec<Event> = events.into_iter()
+            .map(|(case, activity, a, b)| Event { case, activity, start_us: a.min(b), end_us: a.max(b) }).collect();
+        let near: Vec<Event> = events.iter().copied().filter(|e| e.start_us.unsigned_abs().max(e.end_us.unsigned_abs()) < 10).collect();
+        for events in [events, near] {
+            if let Ok(log) = Log::from_events(vec!["c".into(); 3], vec!["a".into(); 2], events) {
+                let map = map(&log);
+                let _ = (map.busiest(share), recommend(&log, share, &BASIS));
+            }
+        }
+    }
+
     #[test]
     fn sums_agree_whatever_the_order_of_the_rows(
         events in prop::collection::vec((0_u32..9, 0_u32..5, 0_i64..1000, 0_i64..50), 0..200),
