@@ -9,11 +9,13 @@ mod clock;
 pub mod data;
 pub mod optimize;
 pub mod peer;
+mod split;
 mod table;
 
 use std::path::PathBuf;
 
 pub use clock::CpuClock;
+pub use split::Split;
 pub use table::Table;
 
 /// What a benchmark may use.

@@ -1,6 +1,6 @@
 //! AI4I 2020: parts, the machine that made them, and whether it failed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -14,8 +14,12 @@ pub(super) struct Parts {
     pub(super) failed: Vec<f64>,
 }
 
+pub(super) fn path(data: &Path) -> PathBuf {
+    data.join("ai4i/ai4i2020.csv")
+}
+
 pub(super) fn read(data: &Path) -> anyhow::Result<Parts> {
-    let path = data.join("ai4i/ai4i2020.csv");
+    let path = path(data);
     let text = data::text(&path)?;
     let mut parts = Parts { columns: Default::default(), failed: Vec::new() };
     for (line_idx, line) in text.lines().enumerate().skip(1) {

@@ -10,9 +10,9 @@ use std::path::Path;
 use analytics::clean::{Rules, Track, Verdict};
 use anyhow::Context;
 
-use super::budget::{nab_normal, skab_normal};
+use super::budget::{nab_normal, skab_normal, skab_path};
 use super::noise::Noise;
-use crate::{Bench, CpuClock, Options, Table, data};
+use crate::{Bench, CpuClock, Options, Split, Table, data};
 
 const S: i64 = 1_000_000;
 const ROWS: usize = 200_000;
@@ -68,7 +68,7 @@ fn stamps(data: &Path, seed: u64) -> anyhow::Result<Vec<(&'static str, Vec<i64>)
         now_us
     };
     let on_change = (0..ROWS).map(|_| on_change()).collect();
-    let text = data::text(&data.join("skab/data/anomaly-free/anomaly-free.csv"))?;
+    let text = data::text(&skab_path(data))?;
     let seconds = |line: &str| -> Option<i64> {
         let clock = line.split([';', ' ']).nth(1)?;
         clock.split(':').try_fold(0, |sum, part| Some(60 * sum + part.parse::<i64>().ok()?))
@@ -117,6 +117,12 @@ fn signals(seed: u64, data: &Path) -> anyhow::Result<Vec<Signal>> {
     Ok(signals)
 }
 
+/// All values of all signals, real and made up.
+fn split(signals: &[Signal]) -> Split {
+    let of = |split: Split, signal: &Signal| split.values(&signal.name, &signal.values);
+    signals.iter().fold(Split::default(), of)
+}
+
 fn judge(values: &[f64]) -> Vec<Verdict> {
     let (mut track, rules) = (Track::default(), Rules::default());
     values
@@ -162,6 +168,7 @@ fn flags(signals: &[Signal]) -> Table {
     table.note(
         "a row per second is assumed; trivial: a rule that flags nothing has 0 % and finds 0 %",
     );
+    table.note(format!("signals {}", split(signals)));
     table
 }
 
@@ -207,5 +214,6 @@ fn cost(seed: u64) -> Table {
     let mut table =
         Table::new("Cleaning: cost", &["signals", "ns CPU per sample", "bytes per signal"]);
     table.row([SIGNALS.to_string(), format!("{each_ns:.0}"), size_of::<Track>().to_string()]);
+    table.note(format!("seed {seed}, values {}", Split::default().values("made up", &values)));
     table
 }

@@ -17,10 +17,15 @@ pub(super) fn folder(data: &Path) -> PathBuf {
     if below.is_dir() { below } else { data.to_owned() }
 }
 
-/// The machines of `<part>_<subset>`, as CSV with a header or as NASA's columns of text.
-pub(super) fn runs(folder: &Path, part: &str, subset: &str) -> anyhow::Result<Vec<Run>> {
+/// The file of a part (`train`, `test`) of a subset: CSV with a header, or NASA's columns of text.
+pub(super) fn path(folder: &Path, part: &str, subset: &str) -> PathBuf {
     let csv = folder.join(format!("{part}_{subset}.csv"));
-    let path = if csv.is_file() { csv } else { csv.with_extension("txt") };
+    if csv.is_file() { csv } else { csv.with_extension("txt") }
+}
+
+/// The machines of `<part>_<subset>`.
+pub(super) fn runs(folder: &Path, part: &str, subset: &str) -> anyhow::Result<Vec<Run>> {
+    let path = path(folder, part, subset);
     let text = data::text(&path)?;
     let mut runs: Vec<(f64, Run)> = Vec::new();
     for (line_idx, line) in text.lines().enumerate() {
@@ -43,12 +48,17 @@ pub(super) fn runs(folder: &Path, part: &str, subset: &str) -> anyhow::Result<Ve
 
 /// True remaining lives of the test machines, where the folder has them.
 pub(super) fn labels(folder: &Path, subset: &str) -> anyhow::Result<Option<Vec<f64>>> {
-    let path = folder.join(format!("RUL_{subset}.txt"));
+    let path = labels_path(folder, subset);
     if !path.is_file() {
         return Ok(None);
     }
     let labels = numbers(&data::text(&path)?).with_context(|| format!("{}", path.display()))?;
     Ok(Some(labels))
+}
+
+/// The file of the true remaining lives.
+pub(super) fn labels_path(folder: &Path, subset: &str) -> PathBuf {
+    folder.join(format!("RUL_{subset}.txt"))
 }
 
 fn numbers(text: &str) -> Option<Vec<f64>> {

@@ -6,7 +6,7 @@ use analytics::drift::online::OnlineChangePoints;
 use analytics::drift::{compare, mmd};
 
 use super::noise::Noise;
-use crate::{Bench, CpuClock, Options, Table};
+use crate::{Bench, CpuClock, Options, Split, Table};
 
 const COLUMNS: usize = 50;
 const ROWS: usize = 10_000;
@@ -86,6 +86,8 @@ fn comparisons(seed: u64) -> Table {
     });
     let false_runs = false_runs.count();
     table.note("goal: 30 ms for all columns");
+    let split = Split::default().values("old", old.columns.iter().flatten());
+    table.note(format!("split {}", split.values("new", new.columns.iter().flatten())));
     table.note(format!("any false discovery in {false_runs} of {runs} comparisons of {COLUMNS} unchanged columns × 500 rows; a rate of {FALSE_DISCOVERY_RATE} allows {}", runs as f64 * FALSE_DISCOVERY_RATE));
     table
 }
@@ -121,6 +123,7 @@ fn change_points(seed: u64) -> Table {
     let clock = CpuClock::start();
     let online = noticed(&values[..50_000]);
     row("Bayesian online", 50_000, &online, clock.seconds());
+    table.note(format!("split {}", Split::default().values("made up", &values)));
     table
 }
 

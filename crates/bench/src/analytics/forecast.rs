@@ -18,6 +18,6 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let mut tables = m3::tables(options)?;
     tables.push(ett::table(&options.data)?);
     tables.push(steel::table(options)?);
-    tables.push(parts::table(&options.data)?);
+    tables.push(parts::table(options)?);
     Ok(tables)
 }

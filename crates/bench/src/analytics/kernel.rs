@@ -18,7 +18,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::noise::Noise;
-use crate::{Bench, CpuClock, Options, Table, peer};
+use crate::{Bench, CpuClock, Options, Split, Table, peer};
 
 const SENSORS: usize = 8;
 const LAGS: usize = 3;
@@ -60,6 +60,11 @@ impl Data {
             data.is_odd.push(is_odd);
         }
         data
+    }
+
+    fn note(&self, seed: u64) -> String {
+        let split = Split::default().values("made up", &self.values).rows("train", 0..LEARN_ROWS);
+        format!("seed {seed}, split {}", split.rows("test", LEARN_ROWS..ROWS))
     }
 
     fn frame(&self) -> Frame {
@@ -143,6 +148,7 @@ fn rows(data: &Data, options: &Options) -> anyhow::Result<Table> {
     }
     table.row(["trivial: all alike", "", "0.500"]);
     table.note("goal: half-space trees ≥ 50 × River's on one core, ≥ 1,000,000 multivariate events per s for 8 sensors");
+    table.note(data.note(options.seed));
     Ok(table)
 }
 
@@ -217,5 +223,6 @@ fn signals(data: &Data, seed: u64) -> Table {
         budget.push(value);
         value
     });
+    table.note(data.note(seed));
     table
 }

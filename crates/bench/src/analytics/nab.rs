@@ -10,7 +10,7 @@ use std::path::Path;
 use analytics::detect::records::Records;
 use anyhow::{Context, ensure};
 
-use crate::{Bench, CpuClock, Options, Table, data};
+use crate::{Bench, CpuClock, Options, Split, Table, data};
 
 const FALSE_ALARM_COST: f64 = 0.11;
 const PROBATION_SHARE: f64 = 0.15;
@@ -210,18 +210,18 @@ fn threshold_from_elsewhere(corpus: &[Series], scores: &[Vec<f64>]) -> f64 {
     100.0 * gain / (2.0 * n_windows as f64)
 }
 
-fn read(folder: &Path) -> anyhow::Result<(Vec<Series>, String)> {
+fn read(folder: &Path) -> anyhow::Result<(Vec<Series>, Split)> {
     let labels = data::text(&folder.join("labels/combined_windows.json"))?;
     let windows: BTreeMap<String, Vec<(String, String)>> =
         serde_json::from_str(&labels).context("combined_windows.json is not as NAB writes it")?;
     let mut corpus = Vec::new();
-    let mut texts = vec![labels];
+    let mut split = Split::default().bytes("labels", labels.as_bytes());
     for (name, windows) in windows {
         let text = data::text(&folder.join("data").join(&name))?;
         corpus.push(series(&text, &windows).with_context(|| format!("cannot read {name}"))?);
-        texts.push(text);
+        split = split.bytes(&name, text.as_bytes());
     }
-    Ok((corpus, data::split_hash(&texts)))
+    Ok((corpus, split))
 }
 
 fn series(text: &str, windows: &[(String, String)]) -> anyhow::Result<Series> {

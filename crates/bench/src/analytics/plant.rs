@@ -4,7 +4,7 @@ use analytics::stream::{AssetMonitor, Settings};
 use plant::{Columns, FaultPlan, MACHINES, faults_of};
 use signal::{DAY_US, SECOND_US, TimeRange};
 
-use crate::{Bench, Options, Table};
+use crate::{Bench, Options, Split, Table};
 
 const HISTORY_DAYS: i64 = 30;
 /// History comes once a minute, live values once a second, as in `fettler demo`.
@@ -41,8 +41,11 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
         &["machine", "false alarms in 30 d", "first 2 d", "in 2 h live", "fault", "found after s"],
     );
     let (mut total, mut young) = (0, 0);
+    let mut split = Split::default();
     for (machine, place) in MACHINES.iter().enumerate() {
-        let history = after_history(options.seed, machine);
+        let columns = generated_history(options.seed, machine);
+        split = split.values(place.machine, columns.values.iter().flatten());
+        let history = after_history(&columns);
         let mut healthy = history.fork();
         healthy.take(&live(options.seed, machine, &[]), SECOND_US);
         total += history.n_begun + healthy.n_begun;
@@ -54,8 +57,10 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
                 starts_after_s: FAULT_AFTER_S,
                 full_after_s: FAULT_GROWS_S,
             };
+            let columns = live(options.seed, machine, &[plan]);
+            split = split.values(fault.name(), columns.values.iter().flatten());
             let mut faulty = history.fork();
-            faulty.take(&live(options.seed, machine, &[plan]), SECOND_US);
+            faulty.take(&columns, SECOND_US);
             let delay = faulty.first_us.map_or_else(
                 || "not found".to_owned(),
                 |us| format!("{:.0}", (us - live_start_us()) as f64 / 1e6 - FAULT_AFTER_S),
@@ -77,7 +82,9 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
         options.seed,
         MACHINES.len()
     ));
-    table.note(format!("each fault grows to its full size in {FAULT_GROWS_S} s"));
+    table.note(format!(
+        "each fault grows to its full size in {FAULT_GROWS_S} s; simulated values {split}"
+    ));
     Ok(vec![table])
 }
 
@@ -85,9 +92,12 @@ fn live_start_us() -> i64 {
     START_US + HISTORY_DAYS * DAY_US
 }
 
-fn after_history(seed: u64, machine: usize) -> Watched {
+fn generated_history(seed: u64, machine: usize) -> Columns {
     let range = TimeRange { start_us: START_US, end_us: live_start_us() };
-    let columns = plant::generate(seed, machine, range, HISTORY_STEP_US, &[]);
+    plant::generate(seed, machine, range, HISTORY_STEP_US, &[])
+}
+
+fn after_history(columns: &Columns) -> Watched {
     let settings =
         Settings { learn_rows: 600, rows_per_false_alarm: 43_200.0, refit: true, seed: 1 };
     let mut watched = Watched {
@@ -98,7 +108,7 @@ fn after_history(seed: u64, machine: usize) -> Watched {
         n_young: 0,
         first_us: None,
     };
-    watched.take(&columns, HISTORY_STEP_US);
+    watched.take(columns, HISTORY_STEP_US);
     watched
 }
 

@@ -7,7 +7,7 @@ use analytics::profile::{MatrixProfile, Stream, matrix_profile};
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::{Bench, CpuClock, Options, Table, data, peer};
+use crate::{Bench, CpuClock, Options, Split, Table, data, peer};
 
 const WINDOW: usize = 100;
 /// Values in the memory of the stream, and values fed to it one by one.
@@ -22,19 +22,18 @@ pub(crate) const BENCH: Bench =
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let columns = ["series", "ours s", "STUMPY s", "ratio", "largest difference", "other neighbor"];
     let mut batch = Table::new("Matrix profile, window 100, one thread, CPU seconds", &columns);
+    let mut split = Split::default();
     for n in [10_000, 20_000, 100_000] {
-        batch.row(compare(options, &format!("random walk, {n}"), &walk(n, options.seed))?);
+        let series = walk(n, options.seed);
+        batch.row(compare(options, &format!("random walk, {n}"), &series)?);
+        split = split.values("walk", &series);
     }
     let oil = oil_temperature(options)?;
     batch.row(compare(options, &format!("ETTh1 oil temperature, {}", oil.len()), &oil)?);
     batch.note("goal: equal to 1e-9, at least 5 times STUMPY's speed at 100,000");
     batch.note("both were compiled and warm; STUMPY runs on one thread of Numba");
     batch.note("where neighbors differ, several are equally near");
-    batch.note(format!(
-        "seed {}, oil temperature {}",
-        options.seed,
-        data::split_hash([bytes(&oil)])
-    ));
+    batch.note(format!("seed {}, data {}", options.seed, split.values("oil", &oil)));
     Ok(vec![batch, streaming(options)?])
 }
 
@@ -99,6 +98,8 @@ fn streaming(options: &Options) -> anyhow::Result<Table> {
         row("STUMPY stumpi, egress", number(&answer, "update_s")?);
     }
     table.note("goal ≥ 5,000 updates/s; CPU time of one thread");
+    let data = Split::default().values("walk", &series);
+    table.note(format!("seed {}, data {data}", options.seed));
     Ok(table)
 }
 

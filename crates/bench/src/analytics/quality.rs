@@ -5,7 +5,7 @@ use analytics::quality::{Chart, Cusum, Ewma, RuleChart, Rules, average_run_lengt
 use analytics::trees::{Params, grouped_folds};
 
 use super::ai4i::{self, Parts};
-use crate::{Bench, CpuClock, Options, Table, data};
+use crate::{Bench, CpuClock, Options, Split, Table};
 
 /// Runs per figure.
 const N_RUNS: usize = 40_000;
@@ -20,7 +20,8 @@ pub(crate) const BENCH: Bench =
 
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let parts = ai4i::read(&options.data)?;
-    Ok(vec![run_lengths(options.seed), failures(&parts, options.seed)?])
+    let split = Split::default().file(&ai4i::path(&options.data))?;
+    Ok(vec![run_lengths(options.seed), failures(&parts, &split, options.seed)?])
 }
 
 /// A row of the table in the literature as it is printed: shifts of 0, 1 and 2 σ.
@@ -51,7 +52,7 @@ fn run_lengths(seed: u64) -> Table {
     row(&mut table, "EWMA 0.2, 2.962 σ", &Ewma::new(0.2, 2.962), ["502.8", "10.6", "3.8"], seed);
     table.note("\"furthest\": largest difference to a target; \"beyond rounding\": to the nearest number that is printed as the target");
     table.note("time per value includes the random number");
-    table.note(format!("seed {seed}"));
+    table.note(format!("seed {seed}; simulated, no data are read"));
     table
 }
 
@@ -145,7 +146,7 @@ fn judge(columns: &[Vec<f64>], labels: &[f64], costs: Costs, seed: u64) -> anyho
     Ok(Judged { ap, cost: counts.cost(costs), counts })
 }
 
-fn failures(parts: &Parts, seed: u64) -> anyhow::Result<Table> {
+fn failures(parts: &Parts, file: &Split, seed: u64) -> anyhow::Result<Table> {
     let labels = &parts.failed;
     let n_failed = labels.iter().sum::<f64>();
     let mut table = Table::new(
@@ -191,13 +192,8 @@ fn failures(parts: &Parts, seed: u64) -> anyhow::Result<Table> {
     table.row(["measured before: LightGBM, raw columns", "0.775", "0.828"]);
     table.note("cost 10 : 1: a missed failure costs ten false alarms; the threshold moves with it");
     table.note("the flags of the failure modes are never read; 9 failures have no mode and cannot be foreseen");
-    table.note(format!("seed {seed}, split {}", split_hash(labels.len(), seed)));
+    let rows: Vec<u64> = (0..labels.len() as u64).collect();
+    let split = file.clone().folds(&grouped_folds(&rows, N_FOLDS, seed));
+    table.note(format!("seed {seed}, split {split}"));
     Ok(table)
-}
-
-fn split_hash(n_rows: usize, seed: u64) -> String {
-    let rows: Vec<u64> = (0..n_rows as u64).collect();
-    data::split_hash(
-        grouped_folds(&rows, N_FOLDS, seed).iter().map(|fold| format!("{:?}", fold.test)),
-    )
 }

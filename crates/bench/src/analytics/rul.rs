@@ -1,13 +1,12 @@
 //! Remaining useful life on C-MAPSS: the test engines once each, and held-out training engines.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use analytics::rul::{self, Estimate, HealthIndex, Lookback, Model, Params, Run};
 use analytics::trees::grouped_folds;
 
 use super::cmapss;
-use crate::{Bench, CpuClock, Options, Table, data};
+use crate::{Bench, CpuClock, Options, Split, Table};
 
 const SUBSETS: [&str; 4] = ["FD001", "FD002", "FD003", "FD004"];
 /// Longest remaining life that is told apart, as in the literature.
@@ -113,7 +112,9 @@ fn test_engines(folder: &Path, subset: &str, labels: &[f64], seed: u64) -> anyho
          to take and estimate",
         model.n_conditions()
     ));
-    table.note(format!("seed {seed}, split {}", hash(folder, subset)?));
+    let files = ["train", "test"].map(|part| cmapss::path(folder, part, subset));
+    let split = Split::default().files(files)?.file(&cmapss::labels_path(folder, subset))?;
+    table.note(format!("seed {seed}, split {split}"));
     Ok(table)
 }
 
@@ -148,8 +149,8 @@ fn held_out_engines(folder: &Path, seed: u64) -> anyhow::Result<Table> {
         let runs = cmapss::runs(folder, "train", subset)?;
         let groups: Vec<u64> = (0..runs.len() as u64).collect();
         let mut judged: Vec<Vec<Judged>> = spans.iter().map(|_| Vec::new()).collect();
-        let mut split = String::new();
-        for fold in grouped_folds(&groups, 5, seed) {
+        let folds = grouped_folds(&groups, 5, seed);
+        for fold in &folds {
             let train: Vec<Run> = fold.train.iter().map(|&i| runs[i].clone()).collect();
             let model = rul::train(&train, &params(Lookback::Whole, seed))?;
             for (span, judged) in spans.iter().zip(&mut judged) {
@@ -159,13 +160,13 @@ fn held_out_engines(folder: &Path, seed: u64) -> anyhow::Result<Table> {
                     Judged { estimate: model.estimate_run(&run), truth }
                 }));
             }
-            write!(split, "{:?}", fold.test)?;
         }
         for ((shortest, longest), judged) in spans.iter().zip(&judged) {
             let name = format!("{subset}, {} at {shortest} to {longest} cycles", judged.len());
             table.row(cells(&name, judged));
         }
-        table.note(format!("{subset}: split {}", data::split_hash([split])));
+        let split = Split::default().file(&cmapss::path(folder, "train", subset))?.folds(&folds);
+        table.note(format!("{subset}: split {split}"));
     }
     table.note("an engine is never in the forests, intervals or normal values that judge it");
     Ok(table)
@@ -209,7 +210,11 @@ fn few_failures(folder: &Path, seed: u64) -> anyhow::Result<Table> {
             format!("{late_rmse:.1}"),
         ]);
     }
-    table.note("from ten failures on, the learnt model is used");
+    let split = Split::default().file(&cmapss::path(folder, "train", "FD001"))?;
+    let split = split.folds(std::slice::from_ref(known));
+    table.note(format!(
+        "from ten failures on, the learnt model is used; seed {seed}, split {split}"
+    ));
     Ok(table)
 }
 
@@ -253,14 +258,4 @@ fn cells(name: &str, judged: &[Judged]) -> Vec<String> {
     cells.push(format!("{:.1}", width / n));
     cells.push(format!("{:.2}", late.iter().sum::<f64>() / late.len() as f64));
     cells
-}
-
-fn hash(folder: &Path, subset: &str) -> anyhow::Result<String> {
-    let mut parts = Vec::new();
-    for part in ["train", "test"] {
-        for run in cmapss::runs(folder, part, subset)? {
-            parts.push(format!("{part} {}", run.n_rows()));
-        }
-    }
-    Ok(data::split_hash(parts))
 }

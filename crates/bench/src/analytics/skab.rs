@@ -8,7 +8,7 @@ use analytics::stream::{AssetMonitor, Settings};
 use anyhow::{Context, bail};
 
 use super::budget::adaptive;
-use crate::{Bench, CpuClock, Options, Table, data};
+use crate::{Bench, CpuClock, Options, Split, Table, data};
 
 /// Rows at the start of each file that may be learned from; only the rows after them are scored.
 pub const TRAINING_ROWS: usize = 400;
@@ -168,9 +168,18 @@ pub fn table(experiments: &[Experiment], judge: &str) -> Table {
         experiments.len()
     );
     let mut table = Table::new(title, &["", "F1", "false alarms %", "missed %"]);
-    let split = data::split_hash(experiments.iter().map(|experiment| &experiment.text));
-    table.note(format!("split {split}; no label is read before the verdict"));
+    table.note(format!("split {}; no label is read before the verdict", split(experiments)));
     table
+}
+
+/// The bytes of all files, by group, with the rows of each that are learned from and scored.
+fn split(experiments: &[Experiment]) -> Split {
+    experiments.iter().fold(Split::default(), |split, one| {
+        let name = format!("{}/{}", one.group, one.name);
+        let n_rows = one.rows.len();
+        let learned = split.bytes(&name, one.text.as_bytes()).rows("train", 0..TRAINING_ROWS);
+        learned.rows("test", TRAINING_ROWS..n_rows)
+    })
 }
 
 /// Adds a line of outcomes.

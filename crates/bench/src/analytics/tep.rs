@@ -10,7 +10,7 @@ use analytics::Frame;
 use analytics::monitor::Point;
 use anyhow::Context;
 
-use crate::{Bench, Options, Table, data};
+use crate::{Bench, Options, Split, Table, data};
 
 /// In the test files the fault begins at this row.
 pub(super) const FAULT_ROW: usize = 160;
@@ -30,7 +30,8 @@ pub(super) struct Plant {
     known: Vec<(usize, Frame)>,
     /// d01_te to d21_te as far as they are there: 960 rows, with the fault from [`FAULT_ROW`] on.
     pub(super) tests: Vec<(usize, Frame)>,
-    split: String,
+    /// Every file read; which rows are learned from and judged is fixed by their names.
+    pub(super) split: Split,
 }
 
 pub(crate) const BENCH: Bench = Bench {
@@ -50,12 +51,12 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
 
 impl Plant {
     pub(super) fn read(folder: &Path) -> anyhow::Result<Plant> {
-        let mut texts = Vec::new();
+        let mut split = Split::default();
         let mut rows = |name: &str| -> anyhow::Result<Vec<Vec<f64>>> {
             let text = data::text(&folder.join(name))?;
             let rows =
                 parse(&text).with_context(|| format!("cannot read the numbers of {name}"))?;
-            texts.push(text);
+            split = std::mem::take(&mut split).bytes(name, text.as_bytes());
             Ok(rows)
         };
         // This file alone has a column per row of the plant.
@@ -71,7 +72,7 @@ impl Plant {
             there.map(|(fault, name)| Ok((fault, frame(&name)?))).collect()
         };
         let (known, tests) = (numbered("")?, numbered("_te")?);
-        Ok(Plant { train, normal, known, tests, split: data::split_hash(texts) })
+        Ok(Plant { train, normal, known, tests, split })
     }
 }
 

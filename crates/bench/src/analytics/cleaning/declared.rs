@@ -3,8 +3,8 @@
 use analytics::clean::{Rules, Track, Verdict};
 
 use super::super::noise::Noise;
-use super::{N_DEFECTS, NOW_US, S, Signal};
-use crate::Table;
+use super::{N_DEFECTS, NOW_US, S, Signal, split};
+use crate::{Split, Table};
 
 /// A declared range reaches so far beyond what was seen, as a share of its span.
 const RANGE_MARGIN: f64 = 0.2;
@@ -52,6 +52,7 @@ pub(super) fn range_and_rate(signals: &[Signal]) -> Table {
     table.note(format!(
         "range: lowest and highest value seen and {RANGE_MARGIN} of the span more; rate: {RATE_FACTOR} times the fastest change seen"
     ));
+    table.note(format!("signals {}, declared from the first half of each", split(signals)));
     table
 }
 
@@ -133,6 +134,10 @@ pub(super) fn times(stamps: &[(&str, Vec<i64>)], seed: u64) -> Table {
         ]);
     }
     table.note("default rules: a gap is ten usual intervals and at least 5 s");
+    let stamps = stamps.iter().fold(Split::default(), |split, (name, times)| {
+        split.rows(name, times.iter().map(|time| *time as usize))
+    });
+    table.note(format!("seed {seed}, time stamps {stamps}"));
     table
 }
 

@@ -5,10 +5,12 @@ use std::path::Path;
 use analytics::Frame;
 use analytics::clean::{Fill, estimate, fill};
 
-use super::super::budget::skab_normal;
+use super::super::budget::{skab_normal, skab_path};
 use super::super::noise::Noise;
-use crate::{CpuClock, Options, Table, data};
+use crate::{CpuClock, Options, Split, Table, data};
 
+/// A transformer's seven signals and a steel plant's six, beside SKAB's.
+const FILES: [&str; 2] = ["ett/ETT-small/ETTh1.csv", "steel_energy/Steel_industry_data.csv"];
 const LENGTHS: [usize; 4] = [1, 10, 60, 600];
 /// Holes per signal and length, each in a record of its own.
 const N_HOLES: usize = 12;
@@ -60,6 +62,9 @@ pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
         options.seed
     ));
     table.note("90 % cover: share of the true values within 1.645 of the standard deviations that the model gives");
+    let files = FILES.map(|path| options.data.join(path));
+    let split = Split::default().file(&skab_path(&options.data))?.files(files)?;
+    table.note(format!("records {split}"));
     Ok(table)
 }
 
@@ -159,8 +164,7 @@ fn records(folder: &Path) -> anyhow::Result<Vec<Record>> {
         }
         Ok(Frame::from_rows(columns.len(), &values))
     };
-    let transformer = table("ett/ETT-small/ETTh1.csv", 1..8)?;
-    let steel = table("steel_energy/Steel_industry_data.csv", 1..7)?;
+    let (transformer, steel) = (table(FILES[0], 1..8)?, table(FILES[1], 1..7)?);
     Ok(vec![
         Record { name: "SKAB anomaly-free, 1 s", frame: skab_normal(folder)?, period: None },
         Record { name: "ETTh1, 1 h", frame: transformer, period: Some(24) },

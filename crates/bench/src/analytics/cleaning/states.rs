@@ -3,7 +3,7 @@
 use analytics::clean::{Redundant, Regimes};
 
 use super::super::noise::Noise;
-use super::Signal;
+use super::{Signal, split};
 use crate::Table;
 
 /// Records of redundant sensors per row of the table.
@@ -143,6 +143,10 @@ pub(super) fn regimes(signals: &[Signal], seed: u64) -> Table {
         regime_row(&mut table, &name, &values, Some((n_states, &truth)));
     }
     table.note(format!("a state counts after {MIN_ROWS} rows; a change is found if it is told within {MIN_ROWS} rows; made-up states last 20 to 400 rows"));
+    table.note(format!(
+        "seed {seed}, signals {}, learned from the first half of each",
+        split(signals)
+    ));
     table
 }
 

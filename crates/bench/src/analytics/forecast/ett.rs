@@ -1,11 +1,11 @@
 //! ETTh1: seven hourly signals of a transformer, 96 hours ahead; the standard split of 12, 4 and 4 months.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use analytics::forecast::{Adaptive, Ridge, select};
 
-use crate::{CpuClock, Table, data};
+use crate::{CpuClock, Split, Table, data};
 
 const MONTH: usize = 30 * 24;
 const TRAIN: usize = 12 * MONTH;
@@ -61,7 +61,9 @@ pub(super) fn table(folder: &Path) -> anyhow::Result<Table> {
     table.note(format!(
         "learned from 12 months; intervals adapt from the next 4 on; {seconds:.1} s CPU in all"
     ));
-    table.note(format!("split at hours {TRAIN}, {VALIDATION}, {TEST}"));
+    let split = Split::default().file(&path(folder))?.rows("train", 0..TRAIN);
+    let split = split.rows("validation", TRAIN..VALIDATION).rows("test", VALIDATION..TEST);
+    table.note(format!("split at hours {TRAIN}, {VALIDATION}, {TEST}: {split}"));
     Ok(table)
 }
 
@@ -229,8 +231,12 @@ impl Tally {
     }
 }
 
+fn path(folder: &Path) -> PathBuf {
+    folder.join("ett/ETT-small/ETTh1.csv")
+}
+
 fn read(folder: &Path) -> anyhow::Result<Vec<Vec<f64>>> {
-    let text = data::text(&folder.join("ett/ETT-small/ETTh1.csv"))?;
+    let text = data::text(&path(folder))?;
     let mut channels = vec![Vec::new(); 7];
     for line in text.lines().skip(1) {
         for (channel, word) in channels.iter_mut().zip(line.split(',').skip(1)) {

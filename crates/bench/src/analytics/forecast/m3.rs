@@ -6,7 +6,7 @@ use analytics::forecast::accuracy::{mase, smape_percent};
 use analytics::forecast::{Ridge, combine, dynamic_theta, ets, theta};
 use anyhow::Context;
 
-use crate::{CpuClock, Options, Table, data, peer};
+use crate::{CpuClock, Options, Split, Table, data, peer};
 
 const PERIOD: usize = 12;
 const HORIZON: usize = 18;
@@ -125,12 +125,21 @@ pub(super) fn tables(options: &Options) -> anyhow::Result<Vec<Table>> {
     table.note(
         "MASE: mean over series, scaled by the seasonal naive error inside the training months",
     );
-    table.note(format!("series {}", data::split_hash(series.iter().map(|of| &of.name))));
+    table.note(format!("split {}", split(&path, &series, 1)?));
     let mut tables = vec![table];
     if options.peers {
         tables.push(beside_peer(&path, &series)?);
     }
     Ok(tables)
+}
+
+/// The file, the series that are taken from it, and the months of each that are learned from and foreseen.
+fn split(path: &Path, series: &[Series], step: usize) -> anyhow::Result<Split> {
+    let taken = (0..series.len()).step_by(step);
+    Ok(taken.fold(Split::default().file(path)?, |split, i| {
+        let n = series[i].training.len();
+        split.rows(&series[i].name, 0..n).rows("test", n..n + series[i].test.len())
+    }))
 }
 
 fn trainings(series: &[Series]) -> Vec<&[f64]> {
@@ -177,6 +186,7 @@ fn beside_peer(path: &Path, series: &[Series]) -> anyhow::Result<Table> {
         table.note(format!("{name}: {:.0} times as fast as {theirs}", theirs_s / ours_s));
     }
     table.note("goal: 20 times AutoETS at an accuracy within 1 %; CPU time of one thread");
+    table.note(format!("split {}", split(path, series, PEER_STEP)?));
     Ok(table)
 }
 

@@ -1,10 +1,10 @@
 //! Car parts: 51 months of demand, three quarters of it zero.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use analytics::forecast::intermittent::{adida, croston, sba, tsb};
 
-use crate::{Table, data};
+use crate::{Options, Split, Table, data};
 
 /// Months that are forecast, all from the same origin.
 const HORIZON: usize = 12;
@@ -21,8 +21,9 @@ const METHODS: [Method; 6] = [
     ("trivial: zero", |_| 0.0),
 ];
 
-pub(super) fn table(folder: &Path) -> anyhow::Result<Table> {
-    let parts = read(folder)?;
+pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
+    let path = path(&options.data);
+    let parts = read(&path)?;
     let title = format!("Car parts: {} complete parts, the last 12 of 51 months", parts.len());
     let mut table = Table::new(title, &["method", "RMSSE", "bias of the year's demand %"]);
     for (name, method) in METHODS {
@@ -49,11 +50,16 @@ pub(super) fn table(folder: &Path) -> anyhow::Result<Table> {
     table.note(
         "zero has the lowest error of single months and no parts on the shelf: look at the bias",
     );
+    table.note(format!("split {}", Split::default().file(&path)?.rows("test", 51 - HORIZON..51)));
     Ok(table)
 }
 
-fn read(folder: &Path) -> anyhow::Result<Vec<Vec<f64>>> {
-    let text = data::text(&folder.join("carparts/carparts.csv"))?;
+fn path(folder: &Path) -> PathBuf {
+    folder.join("carparts/carparts.csv")
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<Vec<f64>>> {
+    let text = data::text(path)?;
     let mut parts = Vec::new();
     for line in text.lines().skip(1) {
         let words: Vec<&str> = line.split(',').skip(1).map(str::trim).collect();

@@ -155,6 +155,7 @@ fn blamed(plant: &Plant, monitor: &Monitor, choice: Choice) -> Table {
         ]);
     }
     table.note("truth: Downs & Vogel (1993); written down before the contributions were looked at");
+    table.note(format!("data {}", plant.split));
     table
 }
 

@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use super::{counts, learned};
-use crate::{CpuClock, Table, data};
+use crate::{CpuClock, Split, Table, data};
 
 /// Names of the faults, in the order of the candidates.
 pub(super) const FAULTS: [&str; 3] = ["inner race", "outer race", "ball"];
@@ -60,8 +60,14 @@ pub(super) fn candidates(is_drive_end: bool) -> anyhow::Result<Vec<Candidate>> {
 
 pub(super) fn tables(folder: &Path) -> anyhow::Result<Vec<Table>> {
     let recordings = read(folder)?;
-    let hash = data::split_hash(recordings.iter().map(|recording| &recording.name));
-    Ok(vec![untrained(&recordings, &hash)?, healthy(&recordings)?, learned::table(&recordings)?])
+    let files = Split::default().file(&folder.join("meta.json"))?;
+    let names = recordings.iter().map(|recording| format!("{}.i16", recording.name));
+    let files = files.files(names.map(|name| folder.join(name)))?;
+    Ok(vec![
+        untrained(&recordings, &files)?,
+        healthy(&recordings, &files)?,
+        learned::table(&recordings, files)?,
+    ])
 }
 
 fn read(folder: &Path) -> anyhow::Result<Vec<Recording>> {
@@ -111,7 +117,7 @@ impl Count {
     }
 }
 
-fn untrained(recordings: &[Recording], hash: &str) -> anyhow::Result<Table> {
+fn untrained(recordings: &[Recording], files: &Split) -> anyhow::Result<Table> {
     let mut counts: BTreeMap<(bool, usize), Count> = BTreeMap::new();
     let plans = &mut Plans::default();
     let clock = CpuClock::start();
@@ -162,13 +168,13 @@ fn untrained(recordings: &[Recording], hash: &str) -> anyhow::Result<Table> {
     table.note(format!("proof: {PROOF} standard deviations over the decoys of the same file"));
     table.note(format!("a file of 10 s: {per_file_ms:.1} ms CPU on one thread; goal ≤ 20 ms"));
     table.note(format!(
-        "only the drive-end sensor is at hand, also for the fan-end bearing; files {hash}"
+        "only the drive-end sensor is at hand, also for the fan-end bearing; files {files}"
     ));
     Ok(table)
 }
 
 /// The healthy machine, and how much stronger the damaged ones are.
-fn healthy(recordings: &[Recording]) -> anyhow::Result<Table> {
+fn healthy(recordings: &[Recording], files: &Split) -> anyhow::Result<Table> {
     let plans = &mut Plans::default();
     let columns = ["file", "rms g", "over healthy", "kurtosis", "best evidence", "called"];
     let mut table = Table::new("CWRU: is anything wrong at all", &columns);
@@ -198,6 +204,7 @@ fn healthy(recordings: &[Recording]) -> anyhow::Result<Table> {
          the reference, or proof of a fault frequency"
     ));
     table.note("goal: no healthy file called faulty; one healthy file is at hand, its second half is judged");
+    table.note(format!("files {files}"));
     Ok(table)
 }
 

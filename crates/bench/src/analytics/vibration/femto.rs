@@ -12,7 +12,7 @@ use analytics::vibration::{
 use serde::Deserialize;
 
 use super::counts;
-use crate::{Table, data};
+use crate::{Split, Table, data};
 
 /// Snapshots were kept at this stride, more densely only near the end. The dense ones are left out: they would tell
 /// that the end is near.
@@ -260,9 +260,16 @@ pub(super) fn table(folder: &Path) -> anyhow::Result<Table> {
     table.note(format!(
         "{} candidates of the drift; split {}",
         drifts.len(),
-        data::split_hash(&names)
+        split(folder, &names)?
     ));
     Ok(table)
+}
+
+/// The bytes of every bearing; each of them is once left out of what chooses.
+fn split(folder: &Path, names: &[String]) -> anyhow::Result<Split> {
+    let files = names.iter().map(|name| folder.join(format!("{name}.i16")));
+    let split = Split::default().file(&folder.join("meta.json"))?.files(files)?;
+    Ok((0..names.len()).fold(split, |split, bearing| split.rows("test", [bearing])))
 }
 
 fn read(folder: &Path) -> anyhow::Result<(Vec<String>, Vec<Vec<Snapshot>>)> {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use analytics::vibration::{Plans, Search, evidence};
 
 use super::cwru::{FAULTS, HIGHEST_HZ, Recording, candidates};
-use crate::Table;
+use crate::{Split, Table};
 
 /// Looks at each recording; one that adds up few lines hears weak damage, one with many is sure.
 const HARMONICS: [usize; 3] = [3, 6, 10];
@@ -33,7 +33,7 @@ struct Seen {
 }
 
 /// Judges each drive-end recording by weights from bearings of other damage sizes only.
-pub(super) fn table(recordings: &[Recording]) -> anyhow::Result<Table> {
+pub(super) fn table(recordings: &[Recording], files: Split) -> anyhow::Result<Table> {
     let plans = &mut Plans::default();
     let mut seen = Vec::new();
     for recording in recordings {
@@ -65,6 +65,8 @@ pub(super) fn table(recordings: &[Recording]) -> anyhow::Result<Table> {
         table.row([label.to_owned(), String::new()].into_iter().chain(cells));
     }
     table.note("goal ≥ 85 % mean; learned from both ends, judged on whole files of the drive end");
+    let sizes = recordings.iter().map(|recording| recording.size_mil as usize);
+    table.note(format!("split by damage size {}", files.rows("damage size", sizes)));
     table.note("published figures near 100 % split windows of the same recording at random; none is given here");
     Ok(table)
 }
