@@ -5,8 +5,11 @@ use analytics::drift::change_points::{Change, pelt};
 use analytics::drift::online::OnlineChangePoints;
 use analytics::drift::{compare, mmd};
 
+use anyhow::Context;
+use serde_json::Value;
+
 use super::noise::Noise;
-use crate::{Bench, CpuClock, Options, Split, Table};
+use crate::{Bench, CpuClock, Options, Split, Table, peer};
 
 const COLUMNS: usize = 50;
 const ROWS: usize = 10_000;
@@ -14,6 +17,8 @@ const FALSE_DISCOVERY_RATE: f64 = 0.05;
 /// Values between two changes of level of [`CHANGE_HEIGHT`] standard deviations.
 const CHANGE_EVERY: usize = 5000;
 const CHANGE_HEIGHT: f64 = 3.0;
+/// Of a change, in units of ln n.
+const PENALTY: f64 = 3.0;
 /// A change is found if a point lies so near.
 const NEAR: usize = 25;
 
@@ -25,7 +30,7 @@ pub(crate) const BENCH: Bench = Bench {
 
 /// One table of comparisons, one of change points.
 pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    Ok(vec![comparisons(options.seed), change_points(options.seed)])
+    Ok(vec![comparisons(options)?, change_points(options)?])
 }
 
 fn frame(seed: u64, n_rows: usize) -> Frame {
@@ -34,7 +39,8 @@ fn frame(seed: u64, n_rows: usize) -> Frame {
     Frame::from_rows(COLUMNS, &values)
 }
 
-fn comparisons(seed: u64) -> Table {
+fn comparisons(options: &Options) -> anyhow::Result<Table> {
+    let seed = options.seed;
     let title = format!("Drift: {COLUMNS} columns × {ROWS} rows against as many, seed {seed}");
     let mut table = Table::new(title, &["what", "CPU ms", "found"]);
     let (old, new) = (frame(seed, ROWS), frame(seed + 1, ROWS));
@@ -79,6 +85,9 @@ fn comparisons(seed: u64) -> Table {
         format!("{:.0}", clock.seconds() * 1e3),
         format!("p = {:.3}", result.p_value),
     ]);
+    if options.peers {
+        scipy_rows(&mut table, &old, &new)?;
+    }
     let runs = 200;
     let false_runs = (0..runs).filter(|run| {
         let (old, new) = (frame(seed + 10 + 2 * run, 500), frame(seed + 11 + 2 * run, 500));
@@ -89,10 +98,47 @@ fn comparisons(seed: u64) -> Table {
     let split = Split::default().values("old", old.columns.iter().flatten());
     table.note(format!("split {}", split.values("new", new.columns.iter().flatten())));
     table.note(format!("any false discovery in {false_runs} of {runs} comparisons of {COLUMNS} unchanged columns × 500 rows; a rate of {FALSE_DISCOVERY_RATE} allows {}", runs as f64 * FALSE_DISCOVERY_RATE));
-    table
+    Ok(table)
 }
 
-fn change_points(seed: u64) -> Table {
+/// scipy on the same columns: its two statistics one after the other, and how far ours are from them.
+fn scipy_rows(table: &mut Table, old: &Frame, new: &Frame) -> anyhow::Result<()> {
+    let values: Vec<f64> = [old, new].iter().flat_map(|of| of.columns.concat()).collect();
+    let answer = ask_peer("compare", &values, &[COLUMNS.to_string(), "3".to_owned()])?;
+    let version = answer["version"].as_str().unwrap_or("?");
+    let ours = compare(old, new, FALSE_DISCOVERY_RATE);
+    let apart = |key: &str, of: fn(&analytics::drift::ColumnDrift) -> f64| -> anyhow::Result<f64> {
+        let theirs: Vec<f64> = serde_json::from_value(answer[key].clone())
+            .with_context(|| format!("the peer gave no {key}"))?;
+        let pairs = ours.iter().zip(theirs);
+        Ok(pairs.map(|(one, other)| (of(one) - other).abs()).fold(0.0, f64::max))
+    };
+    let ks = (apart("ks", |one| one.ks)?, apart("p_values", |one| one.p_value)?);
+    let wasserstein = apart("wasserstein", |one| one.wasserstein)?;
+    for (name, key, found) in [
+        ("KS alone", "ks_ms", format!("ours within {:.0e}, p within {:.0e}", ks.0, ks.1)),
+        ("Wasserstein alone", "wasserstein_ms", format!("ours within {wasserstein:.0e}")),
+    ] {
+        let ms = answer[key].as_f64().with_context(|| format!("the peer gave no {key}"))?;
+        table.row([format!("scipy {version}: {name}"), format!("{ms:.1}"), found]);
+    }
+    Ok(())
+}
+
+/// What `bench/analytics-drift` answers to `what` about `values`, which it reads from a temporary file.
+fn ask_peer(what: &str, values: &[f64], numbers: &[String]) -> anyhow::Result<Value> {
+    let path = std::env::temp_dir().join(format!("fettler-drift-{}.f64", std::process::id()));
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut arguments = vec![what, path.to_str().context("the temporary folder is not UTF-8")?];
+    arguments.extend(numbers.iter().map(String::as_str));
+    let answer = peer::run("analytics-drift", &arguments);
+    std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    answer
+}
+
+fn change_points(options: &Options) -> anyhow::Result<Table> {
+    let seed = options.seed;
     let title = format!(
         "Change points: a level that changes by {CHANGE_HEIGHT} standard deviations every {CHANGE_EVERY} values, seed {seed}"
     );
@@ -118,13 +164,23 @@ fn change_points(seed: u64) -> Table {
         ]);
     };
     let clock = CpuClock::start();
-    let points = pelt(&values, Change::Mean, 3.0, 10);
+    let points = pelt(&values, Change::Mean, PENALTY, 10);
     row("PELT", values.len(), &points, clock.seconds());
     let clock = CpuClock::start();
     let online = noticed(&values[..50_000]);
     row("Bayesian online", 50_000, &online, clock.seconds());
+    if options.peers {
+        // The noise has a variance of 1, so that the penalty is the same as ours.
+        let penalty = PENALTY * (values.len() as f64).ln();
+        let answer = ask_peer("changes", &values, &[penalty.to_string()])?;
+        let points: Vec<usize> = serde_json::from_value(answer["points"].clone())?;
+        let cpu_s = answer["cpu_s"].as_f64().context("the peer gave no cpu_s")?;
+        let version = answer["version"].as_str().unwrap_or("?").trim_start_matches('v');
+        row(&format!("ruptures {version}, PELT in C"), values.len(), &points, cpu_s);
+    }
+    row("trivial: none", values.len(), &[], 0.0);
     table.note(format!("split {}", Split::default().values("made up", &values)));
-    table
+    Ok(table)
 }
 
 /// Where the probability of a change within the last 20 values rises above 0.9.

@@ -1,4 +1,7 @@
-//! The streaming kernel: events per second of one core for 8 sensors, beside River's half-space trees.
+//! The streaming kernel: events per second of one core for 8 sensors, beside River and scikit-learn; and what single
+//! detectors find where the answer is known.
+
+mod known;
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -40,7 +43,9 @@ pub(crate) const BENCH: Bench =
 /// One table of rows with 8 sensors, one of single signals.
 pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let data = Data::make(options.seed);
-    Ok(vec![rows(&data, options)?, signals(&data, options.seed)])
+    let mut tables = vec![rows(&data, options)?, signals(&data, options.seed)];
+    tables.extend(known::tables(options)?);
+    Ok(tables)
 }
 
 impl Data {
@@ -136,6 +141,9 @@ fn rows(data: &Data, options: &Options) -> anyhow::Result<Table> {
         "isolation forest, 100 × 256, score only",
         measure(data, 1 << 16, |row| forest.score_row(row)),
     );
+    if options.peers {
+        sklearn_rows(&mut table, data, options.seed, river_speed)?;
+    }
     if let (Some(speed), Some(answer)) = (river_speed, &river) {
         let auc = answer["auc"].as_f64().unwrap_or(f64::NAN);
         let version = answer["version"].as_str().unwrap_or("?");
@@ -153,12 +161,38 @@ fn rows(data: &Data, options: &Options) -> anyhow::Result<Table> {
 }
 
 fn river(data: &Data, trees: half_space::Options) -> anyhow::Result<Value> {
-    let path = std::env::temp_dir().join(format!("fettler-kernel-{}.csv", std::process::id()));
-    std::fs::write(&path, data.csv())
-        .with_context(|| format!("cannot write {}", path.display()))?;
     let numbers = [trees.trees as u64, u64::from(trees.depth), trees.window as u64, trees.seed];
-    let numbers = numbers.map(|number| number.to_string());
-    let mut arguments = vec![path.to_str().context("the temporary folder is not UTF-8")?];
+    ask_peer("trees", &data.csv(), &numbers.map(|number| number.to_string()))
+}
+
+/// scikit-learn's isolation forest, learned from and judged on the same rows: all at once, and row by row.
+fn sklearn_rows(
+    table: &mut Table,
+    data: &Data,
+    seed: u64,
+    river_speed: Option<f64>,
+) -> anyhow::Result<()> {
+    let numbers = [100, 256, LEARN_ROWS as u64, seed].map(|number| number.to_string());
+    let answer = ask_peer("forest", &data.csv(), &numbers)?;
+    let version = answer["version"].as_str().unwrap_or("?");
+    let auc = answer["auc"].as_f64().context("the peer gave no auc")?;
+    for (how, key) in [("all rows at once", "rows_per_s"), ("row by row", "one_by_one_per_s")] {
+        let speed = answer[key].as_f64().with_context(|| format!("the peer gave no {key}"))?;
+        table.row([
+            format!("scikit-learn {version} isolation forest, 100 × 256, {how}"),
+            format!("{speed:.0}"),
+            format!("{auc:.3}"),
+            river_speed.map_or(String::new(), |river| format!("{:.2}", speed / river)),
+        ]);
+    }
+    Ok(())
+}
+
+/// What `bench/analytics-kernel` answers to `what` about `text`, which it reads from a temporary file.
+fn ask_peer(what: &str, text: &str, numbers: &[String]) -> anyhow::Result<Value> {
+    let path = std::env::temp_dir().join(format!("fettler-kernel-{}.csv", std::process::id()));
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut arguments = vec![what, path.to_str().context("the temporary folder is not UTF-8")?];
     arguments.extend(numbers.iter().map(String::as_str));
     let answer = peer::run("analytics-kernel", &arguments);
     std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;

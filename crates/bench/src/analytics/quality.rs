@@ -1,27 +1,19 @@
 //! Quality: how long charts run, and which machines fail on AI4I.
 
-use analytics::quality::predict::{Confusion, Costs, train};
-use analytics::quality::{Chart, Cusum, Ewma, RuleChart, Rules, average_run_length};
-use analytics::trees::{Params, grouped_folds};
+mod failures;
 
-use super::ai4i::{self, Parts};
-use crate::{Bench, CpuClock, Options, Split, Table};
+use analytics::quality::{Chart, Cusum, Ewma, RuleChart, Rules, average_run_length};
+
+use crate::{Bench, CpuClock, Options, Table};
 
 /// Runs per figure.
 const N_RUNS: usize = 40_000;
-const N_FOLDS: usize = 5;
-/// A missed failure costs as much as a false alarm: the verdicts behind F1.
-const EQUAL: Costs = Costs { miss: 1.0, false_alarm: 1.0 };
-/// A missed failure costs ten times a false alarm.
-const DEAR: Costs = Costs { miss: 10.0, false_alarm: 1.0 };
 
 pub(crate) const BENCH: Bench =
     Bench { name: "quality", about: "control charts' run lengths, failures of AI4I", run };
 
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let parts = ai4i::read(&options.data)?;
-    let split = Split::default().file(&ai4i::path(&options.data))?;
-    Ok(vec![run_lengths(options.seed), failures(&parts, &split, options.seed)?])
+    Ok(vec![run_lengths(options.seed), failures::table(options)?])
 }
 
 /// A row of the table in the literature as it is printed: shifts of 0, 1 and 2 σ.
@@ -83,117 +75,4 @@ fn row(table: &mut Table, name: &str, chart: &impl Chart, published: Published, 
 fn rounding(text: &str) -> f64 {
     let n_decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     0.5 * 0.1f64.powi(n_decimals as i32)
-}
-
-/// What the failure modes of the data set's description depend on (Matzka (2020), sec. III).
-fn physics(parts: &Parts) -> Vec<Vec<f64>> {
-    let [kind, air, process, speed, torque, wear] = &parts.columns;
-    let both = |a: &[f64], b: &[f64], f: fn(f64, f64) -> f64| -> Vec<f64> {
-        a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
-    };
-    let power_w = both(speed, torque, |rpm, nm| rpm * nm * std::f64::consts::TAU / 60.0);
-    let heat_lost_k = both(process, air, |process, air| process - air);
-    let strain = both(torque, wear, |nm, min| nm * min);
-    let strain_share = both(&strain, kind, |strain, kind| strain / (11_000.0 + 1_000.0 * kind));
-    let mut columns = parts.columns.to_vec();
-    columns.extend([power_w, heat_lost_k, strain_share]);
-    columns
-}
-
-fn params(seed: u64) -> Params {
-    Params {
-        n_trees: 300,
-        learning_rate: 0.03,
-        n_leaves: 7,
-        min_leaf_rows: 10,
-        row_share: 0.8,
-        column_share: 0.7,
-        l2: 1.0,
-        seed,
-        n_threads: rayon::current_num_threads(),
-        ..Params::default()
-    }
-}
-
-/// Verdicts on rows that neither forests nor threshold had seen.
-struct Judged {
-    counts: Confusion,
-    ap: f64,
-    cost: f64,
-}
-
-fn judge(columns: &[Vec<f64>], labels: &[f64], costs: Costs, seed: u64) -> anyhow::Result<Judged> {
-    let rows: Vec<u64> = (0..labels.len() as u64).collect();
-    let mut probabilities = vec![f64::NAN; labels.len()];
-    let mut counts = Confusion::default();
-    for fold in grouped_folds(&rows, N_FOLDS, seed) {
-        let take = |values: &[f64]| fold.train.iter().map(|&i| values[i]).collect::<Vec<f64>>();
-        let known: Vec<Vec<f64>> = columns.iter().map(|column| take(column)).collect();
-        let groups: Vec<u64> = fold.train.iter().map(|&i| rows[i]).collect();
-        let predictor = train(&known, &take(labels), &groups, costs, N_FOLDS, &params(seed))?;
-        for &i in &fold.test {
-            let row: Vec<f64> = columns.iter().map(|column| column[i]).collect();
-            probabilities[i] = predictor.probability(&row);
-        }
-        let of_fold = |values: &[f64]| fold.test.iter().map(|&i| values[i]).collect::<Vec<f64>>();
-        let part = Confusion::of(&of_fold(&probabilities), &of_fold(labels), predictor.threshold);
-        counts.hits += part.hits;
-        counts.misses += part.misses;
-        counts.false_alarms += part.false_alarms;
-        counts.passes += part.passes;
-    }
-    let ap = ai4i::average_precision(&probabilities, labels);
-    Ok(Judged { ap, cost: counts.cost(costs), counts })
-}
-
-fn failures(parts: &Parts, file: &Split, seed: u64) -> anyhow::Result<Table> {
-    let labels = &parts.failed;
-    let n_failed = labels.iter().sum::<f64>();
-    let mut table = Table::new(
-        format!(
-            "AI4I 2020: {n_failed} failures among {} rows, 5 folds, thresholds from the other four",
-            labels.len()
-        ),
-        &["method", "F1", "AP", "missed", "false alarms", "cost 1 : 1", "cost 10 : 1"],
-    );
-    let physics = physics(parts);
-    for (name, columns) in [
-        ("ours, with power, heat and strain", &physics[..]),
-        ("ours, raw columns", &parts.columns[..]),
-    ] {
-        let (equal, dear) =
-            (judge(columns, labels, EQUAL, seed)?, judge(columns, labels, DEAR, seed)?);
-        table.row([
-            name.to_owned(),
-            format!("{:.3}", equal.counts.f1()),
-            format!("{:.3}", equal.ap),
-            equal.counts.misses.to_string(),
-            equal.counts.false_alarms.to_string(),
-            format!("{:.0}", equal.cost),
-            format!("{:.0}", dear.cost),
-        ]);
-    }
-    let n_good = labels.len() as f64 - n_failed;
-    let share = n_failed / labels.len() as f64;
-    let trivial = |name: &str, f1: f64, missed: f64, alarms: f64| {
-        [
-            name.to_owned(),
-            format!("{f1:.3}"),
-            format!("{share:.3}"),
-            format!("{missed}"),
-            format!("{alarms}"),
-            format!("{}", missed + alarms),
-            format!("{}", 10.0 * missed + alarms),
-        ]
-    };
-    table.row(trivial("trivial: never stop", 0.0, n_failed, 0.0));
-    table.row(trivial("trivial: always stop", 2.0 * share / (1.0 + share), 0.0, n_good));
-    table.row(["measured before: LightGBM, physics", "0.851", "0.889"]);
-    table.row(["measured before: LightGBM, raw columns", "0.775", "0.828"]);
-    table.note("cost 10 : 1: a missed failure costs ten false alarms; the threshold moves with it");
-    table.note("the flags of the failure modes are never read; 9 failures have no mode and cannot be foreseen");
-    let rows: Vec<u64> = (0..labels.len() as u64).collect();
-    let split = file.clone().folds(&grouped_folds(&rows, N_FOLDS, seed));
-    table.note(format!("seed {seed}, split {split}"));
-    Ok(table)
 }

@@ -160,7 +160,7 @@ const PUBLISHED: [(&str, f64); 3] = [("Theta", 13.85), ("ForecastPro", 13.86), (
 
 fn beside_peer(path: &Path, series: &[Series]) -> anyhow::Result<Table> {
     let answer =
-        peer::run("analytics-forecast", &[&path.to_string_lossy(), &PEER_STEP.to_string()])?;
+        peer::run("analytics-forecast", &["m3", &path.to_string_lossy(), &PEER_STEP.to_string()])?;
     let sample = || series.iter().step_by(PEER_STEP);
     let training: Vec<&[f64]> = sample().map(|of| of.training.as_slice()).collect();
     let n = training.len();
