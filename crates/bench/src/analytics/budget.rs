@@ -1,5 +1,8 @@
 //! Alarm budgets: "one false alarm in so many rows", on records without a fault; and the back-test of a limit.
 
+mod chain;
+mod months;
+
 use std::path::{Path, PathBuf};
 
 use analytics::alarm::{LimitSpec, back_test};
@@ -78,6 +81,8 @@ fn budgets(options: &Options) -> anyhow::Result<Table> {
         "ratio, limit not adapted",
         "ratio, AssetMonitor",
         "ratio, AssetMonitor's score, limit adapted",
+        "ratio, conformal → e-process",
+        "ns CPU per row",
     ];
     let mut table = Table::new(title, &columns);
     for budget in [100.0, 250.0, 500.0] {
@@ -89,20 +94,27 @@ fn budgets(options: &Options) -> anyhow::Result<Table> {
         ("NAB normal, without noise", &exact),
     ] {
         for budget in [250.0, 500.0, 1000.0] {
-            let n_rows: usize = records.iter().map(|record| record.normal.n_rows()).sum();
-            let came = |reach: f64| {
-                let each = records.iter().map(|record| count(record, budget, reach));
-                each.fold(Came::default(), Came::plus)
-            };
-            let each = records.iter().map(|record| asset_monitor(record, budget));
-            let product = each.fold([0, 0], |sum, of| [sum[0] + of[0], sum[1] + of[1]]);
-            row(&mut table, name, budget, n_rows, [came(REACH), came(1.0)], product);
+            let limit = chain::limit(TRAINING_ROWS - SETTLE_ROWS, budget);
+            let each = records.iter().map(|record| count(record, budget, limit));
+            row(&mut table, name, budget, &each.fold(Counts::default(), Counts::plus));
         }
     }
+    month_rows(&mut table, options.seed);
     table.note("goal: ratio within 0.5 to 2. SKAB and NAB: robust EWMA of every column, then lagged Mahalanobis learned from the first 1000 rows of each file; TEP: CVA of the benchmark tep, learned from d00");
     table.note("AssetMonitor: the ratio of the detector that the product runs by itself, which takes the budget as an upper bound; its score under an adapted limit finds less (benchmark skab)");
     table.note("files without noise repeat themselves exactly, so that no alarm can come by chance: there the budget is an upper bound");
     table.note("trivial: an alarm that never rings has ratio 0");
+    table.note(format!(
+        "simulated months: {} machines of {} months, a row per minute, learned from a week before; one alarm in 30 days allowed; seed {}",
+        months::MACHINES,
+        months::MONTHS,
+        options.seed
+    ));
+    table.note(format!(
+        "conformal → e-process: highest of {} scores of the same detector, ranked among held-out ones; its limit of evidence comes from simulated exchangeable scores alone; what it tells is when it rings, it has no end",
+        chain::BLOCK
+    ));
+    table.note("ns: detector and adaptive limit, learning included");
     table.note(format!("split {}", split(&options.data)?));
     Ok(table)
 }
@@ -115,29 +127,63 @@ fn split(data: &Path) -> anyhow::Result<Split> {
     Ok(split.bytes("tep", plant.split.to_string().as_bytes()))
 }
 
-/// What came with the adaptive limit and with the first one, and the episodes of the product's detector.
-fn row(
-    table: &mut Table,
-    name: &str,
-    budget: f64,
+/// What came on records of one kind, by way of judging.
+#[derive(Clone, Copy, Default)]
+struct Counts {
     n_rows: usize,
-    [adapted, first]: [Came; 2],
+    /// With the adaptive limit and with the first one.
+    limits: [Came; 2],
+    /// The product's detector, with its own limit and with an adaptive one.
     product: [usize; 2],
-) {
-    let budgeted = n_rows as f64 / budget;
+    chain: usize,
+    /// Of detector and adaptive limit.
+    seconds: f64,
+}
+
+impl Counts {
+    fn plus(self, other: Counts) -> Counts {
+        Counts {
+            n_rows: self.n_rows + other.n_rows,
+            limits: [0, 1].map(|i| self.limits[i].plus(other.limits[i])),
+            product: [0, 1].map(|i| self.product[i] + other.product[i]),
+            chain: self.chain + other.chain,
+            seconds: self.seconds + other.seconds,
+        }
+    }
+}
+
+fn row(table: &mut Table, name: &str, budget: f64, counts: &Counts) {
+    let budgeted = counts.n_rows as f64 / budget;
     let ratio = |count: usize| format!("{:.2}", count as f64 / budgeted);
+    let [adapted, first] = counts.limits;
     table.row([
         name.to_owned(),
         budget.to_string(),
-        n_rows.to_string(),
+        counts.n_rows.to_string(),
         format!("{budgeted:.1}"),
         adapted.episodes.to_string(),
         ratio(adapted.episodes),
-        format!("{:.1} %", 100.0 * adapted.rows as f64 / n_rows as f64),
+        format!("{:.1} %", 100.0 * adapted.rows as f64 / counts.n_rows as f64),
         ratio(first.episodes),
-        ratio(product[0]),
-        ratio(product[1]),
+        ratio(counts.product[0]),
+        ratio(counts.product[1]),
+        ratio(counts.chain),
+        format!("{:.0}", counts.seconds * 1e9 / counts.n_rows as f64),
     ]);
+}
+
+/// One false alarm per machine and 30 days, as an operator says it.
+fn month_rows(table: &mut Table, seed: u64) {
+    let budget = months::ROWS_PER_MONTH as f64;
+    let limit = chain::limit(months::LEARN_ROWS - SETTLE_ROWS, budget);
+    for (name, shape) in months::SHAPES {
+        let of_machine = |machine: u64| {
+            let frame = months::machine(shape, seed * 1000 + machine);
+            count(&Record::of(&frame, months::LEARN_ROWS), budget, limit)
+        };
+        let counts: Vec<Counts> = (0..months::MACHINES).map(of_machine).collect();
+        row(table, name, budget, &counts.into_iter().fold(Counts::default(), Counts::plus));
+    }
 }
 
 impl Record {
@@ -169,7 +215,24 @@ fn fitted(train: &Frame) -> Mahalanobis {
     detector
 }
 
-fn count(record: &Record, budget: f64, reach: f64) -> Came {
+/// `evidence`: the limit of the e-process.
+fn count(record: &Record, budget: f64, evidence: f64) -> Counts {
+    let clock = CpuClock::start();
+    let (held_out, scores) = scores(record);
+    let came = |reach: f64| Came::of(Budget::new(&held_out, budget, ROWS_TO_END, reach), &scores);
+    let adapted = came(REACH);
+    let seconds = clock.seconds();
+    Counts {
+        n_rows: record.normal.n_rows(),
+        limits: [adapted, came(1.0)],
+        product: asset_monitor(record, budget),
+        chain: chain::alarms(&held_out, &scores, evidence),
+        seconds,
+    }
+}
+
+/// Scores of the training rows, each by a model of the other blocks, and of the rows that are judged.
+fn scores(record: &Record) -> (Vec<f64>, Vec<f64>) {
     let (train, normal) = (&record.leveled_train, &record.leveled_normal);
     let n_rows = train.n_rows();
     let mut held_out = Vec::new();
@@ -180,7 +243,7 @@ fn count(record: &Record, budget: f64, reach: f64) -> Came {
     }
     let mut scores = Vec::new();
     fitted(train).score(normal, &mut scores);
-    Came::of(Budget::new(&held_out, budget, ROWS_TO_END, reach), &scores)
+    (held_out, scores)
 }
 
 /// Episodes, and the rows that they last.
@@ -243,6 +306,7 @@ fn tep_row(table: &mut Table, options: &Options, budget: f64) -> anyhow::Result<
     let method =
         Method::Cva { past: 3, future: 3, states: 29, outputs: None, rest: Rest::Variates };
     let fit = Fit { method, shrinkage: 0.005, smoothing: 0.1 };
+    let clock = CpuClock::start();
     let held_out: Vec<f64> =
         blocked_points(&plant.train, fit, 10)?.iter().map(|point| point.spe).collect();
     let monitor = Monitor::fit(&plant.train, fit)?;
@@ -251,10 +315,19 @@ fn tep_row(table: &mut Table, options: &Options, budget: f64) -> anyhow::Result<
     let scores: Vec<f64> =
         runs.iter().flat_map(|run| monitor.points(run)).map(|point| point.spe).collect();
     let came = |reach: f64| Came::of(Budget::new(&held_out, budget, ROWS_TO_END, reach), &scores);
+    let limits = [came(REACH), came(1.0)];
+    let seconds = clock.seconds();
     let n_train = plant.train.n_rows();
     let whole = Record::of(&join(&[std::slice::from_ref(&plant.train), &runs].concat()), n_train);
-    let product = asset_monitor(&whole, budget);
-    row(table, "TEP normal", budget, scores.len(), [came(REACH), came(1.0)], product);
+    let limit = chain::limit(held_out.len(), budget);
+    let counts = Counts {
+        n_rows: scores.len(),
+        limits,
+        product: asset_monitor(&whole, budget),
+        chain: chain::alarms(&held_out, &scores, limit),
+        seconds,
+    };
+    row(table, "TEP normal", budget, &counts);
     Ok(())
 }
 
