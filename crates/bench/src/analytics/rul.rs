@@ -1,10 +1,13 @@
 //! Remaining useful life on C-MAPSS: the test engines once each, and held-out training engines.
 
+mod survival;
+
 use std::path::Path;
 
 use analytics::rul::{self, Estimate, HealthIndex, Lookback, Model, Params, Run};
 use analytics::trees::grouped_folds;
 
+use self::survival::Survival;
 use super::cmapss;
 use crate::{Bench, CpuClock, Options, Split, Table};
 
@@ -55,7 +58,7 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
         }
     }
     tables.push(few_failures(&folder, options.seed)?);
-    tables.push(held_out_engines(&folder, options.seed)?);
+    tables.extend(held_out_engines(&folder, options.seed)?);
     Ok(tables)
 }
 
@@ -140,11 +143,12 @@ fn us_per_row(model: &Model, test: &[Run]) -> f64 {
     clock.seconds() * 1e6 / f64::from(n_rows)
 }
 
-fn held_out_engines(folder: &Path, seed: u64) -> anyhow::Result<Table> {
+fn held_out_engines(folder: &Path, seed: u64) -> anyhow::Result<[Table; 2]> {
     let mut columns = vec!["subset, cuts"];
     columns.extend(&COLUMNS[1..]);
     let title = "C-MAPSS training engines, held out in 5 folds and cut at random remaining lives";
     let mut table = Table::new(title, &columns);
+    let mut survival = Survival::default();
     for (subset, spans) in SPANS {
         let runs = cmapss::runs(folder, "train", subset)?;
         let groups: Vec<u64> = (0..runs.len() as u64).collect();
@@ -157,7 +161,9 @@ fn held_out_engines(folder: &Path, seed: u64) -> anyhow::Result<Table> {
                 let cuts = fold.test.iter().flat_map(|&i| (0..CUTS).map(move |cut| (i, cut)));
                 judged.extend(cuts.map(|(i, cut)| {
                     let (run, truth) = cut_run(&runs[i], *span, i, cut);
-                    Judged { estimate: model.estimate_run(&run), truth }
+                    let estimate = model.estimate_run(&run);
+                    survival.add(&model, &estimate, truth);
+                    Judged { estimate, truth }
                 }));
             }
         }
@@ -169,7 +175,7 @@ fn held_out_engines(folder: &Path, seed: u64) -> anyhow::Result<Table> {
         table.note(format!("{subset}: split {split}"));
     }
     table.note("an engine is never in the forests, intervals or normal values that judge it");
-    Ok(table)
+    Ok([table, survival.table()])
 }
 
 /// A run up to a remaining life within `span`, and that life; engines and cuts are spread evenly by two strides

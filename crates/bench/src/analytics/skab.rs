@@ -309,7 +309,7 @@ fn quiet_run(folder: &Path, table: &mut Table) -> anyhow::Result<()> {
     }
     let [frozen, refit] = [false, true].map(|refit| million_rows_per_s(&run.rows, refit));
     table.note(format!(
-        "once learned, {frozen:.1} million rows of 8 sensors per processor second frozen, {refit:.1} million learning on (goal 1)"
+        "once learned, {frozen:.2} million rows of 8 sensors per processor second frozen, {refit:.2} million learning on (goal 1)"
     ));
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! Bearings: which part is damaged (CWRU), and how early wear is seen (FEMTO).
+//! Bearings: which part is damaged (CWRU), and how early wear is seen (FEMTO); gears and bearings that are made up.
 
 mod cwru;
 mod femto;
 mod learned;
+mod simulated;
 
 use std::path::Path;
 
@@ -20,6 +21,7 @@ pub(crate) const BENCH: Bench = Bench {
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let mut tables = cwru::tables(&options.data.join("cwru"))?;
     tables.push(femto::table(&options.data.join("femto"))?);
+    tables.extend(simulated::tables(options)?);
     Ok(tables)
 }
 
