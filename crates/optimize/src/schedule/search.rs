@@ -109,6 +109,8 @@ struct Search<'a> {
     placements: Vec<Placement>,
     /// Operations with a choice of modes, as (index, number of modes).
     flexible: Vec<(usize, usize)>,
+    /// Whether waiting for a cheaper hour can pay.
+    can_wait: bool,
     best: (f64, Decision),
     bound: f64,
     n_iterations: u64,
@@ -125,6 +127,9 @@ impl<'a> Search<'a> {
                 .map(|(idx, it)| (idx, it.modes.len()))
                 .filter(|&(_, n)| n > 1)
                 .collect(),
+            can_wait: decoder.problem.weights.energy > 0.0
+                && !decoder.problem.prices.is_empty()
+                && decoder.problem.n_operations() > 0,
             decoder,
             control,
             random: Random::new(control.seed.wrapping_add(thread.wrapping_mul(0x9e37))),
@@ -187,7 +192,7 @@ impl<'a> Search<'a> {
             let (idx, n_modes) = self.flexible[random.below(self.flexible.len())];
             let other = (decision.modes[idx] as usize + 1 + random.below(n_modes - 1)) % n_modes;
             decision.modes[idx] = other as u32;
-        } else if drawn < 0.4 && problem.weights.energy > 0.0 && !problem.prices.is_empty() {
+        } else if drawn < 0.4 && self.can_wait {
             let idx = random.below(decision.not_before.len());
             let price = random.below(problem.prices.len() + 1);
             decision.not_before[idx] = problem.prices.get(price).map_or(0, |&(from, _)| from);
