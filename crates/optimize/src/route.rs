@@ -8,6 +8,7 @@
 //! Start reading at [`solve`]. [`Problem`] says what has to be done, [`Plan`] what was decided; [`violations`] checks
 //! a plan against the problem and shares no code with the search.
 
+mod bound;
 mod check;
 mod fleet;
 mod look;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::bound;
 use super::model::Model;
 use super::problem::{Plan, Problem, ProblemError, Tour, Unserved, Visit};
 use super::reason::reason;
@@ -122,7 +123,7 @@ impl<'a> Search<'a> {
             objective: objective(&state),
             is_stale: vec![false; state.routes.len()],
         };
-        let bound = bound(model);
+        let bound = objective_bound(model);
         let started = Instant::now();
         let mut search = Self {
             state,
@@ -248,9 +249,9 @@ fn objective(state: &State<'_>) -> f64 {
     state.cost + state.absent_cost() + state.model.vehicle_weight * state.used.len() as f64
 }
 
-/// A simple lower bound of the objective: every stop is come to and left by its cheapest legs, at the least cost of
+/// A simple lower bound of the objective, for the caller who watches: every stop is come to and left by its cheapest legs, at the least cost of
 /// distance, or its job is left undone if that is cheaper.
-fn bound(model: &Model<'_>) -> f64 {
+fn objective_bound(model: &Model<'_>) -> f64 {
     let per_distance =
         model.units.iter().map(|unit| unit.distance_cost).fold(f64::INFINITY, f64::min);
     if model.units.is_empty() {
@@ -283,16 +284,17 @@ fn plan(model: &Model<'_>, search: &Search<'_>) -> Plan {
     }
     absent.sort_unstable();
     absent.dedup();
-    let left: f64 = absent.iter().map(|&job| model.absent_cost(job)).sum();
+    let cost = tours.iter().map(|tour: &Tour| tour.cost).sum();
+    let bound = bound::bound(model, &absent, cost);
     let unserved = absent.into_iter().map(|job| {
         let job = job as usize;
         Unserved { job, reason: reason(model.problem, job) }
     });
     Plan {
         unserved: unserved.collect(),
-        cost: tours.iter().map(|tour: &Tour| tour.cost).sum(),
+        cost,
         tours,
-        bound: (search.bound - left).max(0.0),
+        bound,
         n_iterations: search.n_iterations,
         stop: search.stop.unwrap_or(Stop::Iterations),
     }

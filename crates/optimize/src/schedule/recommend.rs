@@ -3,18 +3,18 @@
 use super::check::violations;
 use super::problem::{Placement, Plan, Problem};
 use super::replan::names;
-use crate::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};
+use crate::{Basis, Bounds, Constraint, Evidence, Gain, Recommendation, Step};
 
 /// The plan as a recommendation: one step per operation that is new or moved, in time order.
 ///
 /// `now`: the plan in force for the same orders, whose cost the gain is measured against; without one the gain is
-/// zero. `unit` is what the weights turn everything into. The first constraint counts conditions that
+/// zero. The unit is what the weights turn everything into, the window is from the present to the horizon. The first constraint counts conditions that
 /// [`violations`] found broken; each order with a due date has one with the time left until then.
 pub fn recommend(
     problem: &Problem,
     plan: &Plan,
     now: Option<&Plan>,
-    (seed, valid_until_us, unit): (u64, i64, &str),
+    basis: &Basis<'_>,
 ) -> Recommendation {
     let gain = now.map_or(0.0, |now| now.cost.total - plan.cost.total);
     let cost = &plan.cost;
@@ -28,18 +28,18 @@ pub fn recommend(
             cost.n_changed
         ),
         steps: steps(problem, plan, now),
-        gain: Gain::certain(gain, unit),
+        gain: Gain::certain(gain, basis.unit),
         constraints: constraints(problem, plan),
         evidence: Evidence {
-            window_us: None,
+            window_us: Some(basis.window_us(problem.now, problem.horizon)),
             inputs: vec![
                 ("orders".to_owned(), problem.orders.len().to_string()),
                 ("operations".to_owned(), problem.n_operations().to_string()),
                 ("iterations".to_owned(), plan.n_iterations.to_string()),
             ],
-            seed,
+            seed: basis.seed,
         },
-        valid_until_us,
+        valid_until_us: basis.valid_until_us,
         bounds: Bounds {
             objective: cost.total,
             bound: Some(plan.bound).filter(|bound| bound.is_finite()),

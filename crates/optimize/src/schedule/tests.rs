@@ -3,13 +3,17 @@ mod hostile;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Control, random::Random};
+use crate::{Basis, Control, random::Random};
 
 fn check(problem: &Problem, control: &Control<'_>) -> Plan {
     let plan = solve(problem, control).unwrap();
     assert_eq!(violations(problem, &plan), Vec::<String>::new());
     assert!(plan.bound <= plan.cost.total + 1e-6, "bound {} above {}", plan.bound, plan.cost.total);
     plan
+}
+
+fn basis() -> Basis<'static> {
+    Basis { seed: 1, unit: "EUR", valid_until_us: 7, zero_us: 1_000, tick_us: 60 }
 }
 
 fn few() -> Control<'static> {
@@ -268,13 +272,14 @@ fn a_plan_with_faults_is_found_out() {
 #[test]
 fn a_plan_becomes_a_recommendation() {
     let (problem, plan) = two_orders_in_a_row();
-    let advice = recommend(&problem, &plan, None, (1, 7, "EUR"));
+    let advice = recommend(&problem, &plan, None, &basis());
     assert_eq!(advice.summary, "Make 2 orders by 30: lateness 0, set-ups 0, 0 operations moved");
     assert_eq!(advice.steps.len(), 4);
+    assert_eq!(advice.evidence.window_us, Some((1_000, 61_000)));
     assert_eq!(advice.steps[0].what, "a, mill");
     assert_eq!(advice.steps[0].proposed, "saw 0–10");
     assert_eq!(advice.constraints[1].slack, 0.0);
-    assert_eq!(recommend(&problem, &plan, Some(&plan), (1, 7, "EUR")).steps, []);
+    assert_eq!(recommend(&problem, &plan, Some(&plan), &basis()).steps, []);
 }
 
 /// A random plant with every term: closed times, set-ups, skills, due dates, prices.

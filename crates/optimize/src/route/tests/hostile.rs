@@ -155,7 +155,7 @@ proptest! {
     #[test]
     fn hostile_plans_are_judged_and_told(problem in hostile_problem(), plan in hostile_plan()) {
         violations(&problem, &plan);
-        recommend(&problem, &plan, Some(&plan), (1, 7, "EUR"));
+        recommend(&problem, &plan, Some(&plan), &basis());
     }
 }
 

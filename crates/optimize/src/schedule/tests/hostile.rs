@@ -152,7 +152,7 @@ proptest! {
     #[test]
     fn hostile_plans_are_judged_and_told(problem in plant(), plan in plan(), other in plan()) {
         violations(&problem, &plan);
-        recommend(&problem, &plan, Some(&other), (1, 7, "EUR"));
+        recommend(&problem, &plan, Some(&other), &basis());
         let changes = difference((&problem, &plan), (&problem, &other), &[]);
         changes.iter().for_each(|change| assert!(!change.to_string().is_empty()));
     }
