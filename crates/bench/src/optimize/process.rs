@@ -72,7 +72,7 @@ impl Line<'_> {
     }
 }
 
-/// case, activity, resource, start, end. An end before its start, which the log has, is taken as the start.
+/// case, activity, resource, start, end. A start after its end, which the log has, is taken as the end.
 fn read(text: &str) -> anyhow::Result<Vec<Line<'_>>> {
     let mut lines = Vec::new();
     for line in text.lines().skip(1) {
