@@ -1,6 +1,7 @@
 //! Forecasts: many short series (M3), a long one (ETTh1), a day ahead (steel plant), spare parts.
 
 mod ett;
+mod levels;
 mod m3;
 mod parts;
 mod steel;
@@ -18,6 +19,6 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let mut tables = m3::tables(options)?;
     tables.push(ett::table(&options.data)?);
     tables.push(steel::table(options)?);
-    tables.push(parts::table(options)?);
+    tables.extend([parts::table(options)?, levels::table(options)?]);
     Ok(tables)
 }

@@ -8,7 +8,7 @@ pub(super) const ROWS_PER_MONTH: usize = 43_200;
 /// Rows of the first week, which are learned from.
 pub(super) const LEARN_ROWS: usize = 10_080;
 pub(super) const MONTHS: usize = 3;
-pub(super) const MACHINES: u64 = 20;
+pub(super) const MACHINES: u64 = 8;
 const SENSORS: usize = 4;
 
 /// How the noise of a sensor goes on.

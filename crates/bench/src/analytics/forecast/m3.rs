@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use analytics::forecast::accuracy::{mase, smape_percent};
-use analytics::forecast::{Ridge, combine, dynamic_theta, ets, theta};
+use analytics::forecast::accuracy::{mae, mase, smape_percent};
+use analytics::forecast::{Ridge, combine, dynamic_theta, ets, half_widths, theta};
 use anyhow::Context;
 
 use crate::{CpuClock, Options, Split, Table, data, peer};
@@ -126,7 +126,8 @@ pub(super) fn tables(options: &Options) -> anyhow::Result<Vec<Table>> {
         "MASE: mean over series, scaled by the seasonal naive error inside the training months",
     );
     table.note(format!("split {}", split(&path, &series, 1)?));
-    let mut tables = vec![table];
+    let covered = coverage((&earlier, &before), (&series, &now), &split(&path, &series, 1)?)?;
+    let mut tables = vec![table, covered];
     if options.peers {
         tables.push(beside_peer(&path, &series)?);
     }
@@ -140,6 +141,55 @@ fn split(path: &Path, series: &[Series], step: usize) -> anyhow::Result<Split> {
         let n = series[i].training.len();
         split.rows(&series[i].name, 0..n).rows("test", n..n + series[i].test.len())
     }))
+}
+
+/// Shares of the test months inside intervals whose widths are errors of the 18 months before.
+///
+/// Errors are compared over each series' own seasonal naive error, so that all series tell each month's width.
+fn coverage(
+    (earlier, before): (&[Series], &[Found]),
+    (series, now): (&[Series], &[Found]),
+    split: &Split,
+) -> anyhow::Result<Table> {
+    const LEVELS: [f64; 3] = [0.8, 0.9, 0.95];
+    let title = "M3 monthly: intervals from the errors of the 18 months before, share of the test months inside";
+    let columns =
+        ["method", "80 %", "90 %", "95 %", "month 1, 90 %", "month 18, 90 %", "width, 90 %"];
+    let mut table = Table::new(title, &columns);
+    for (before, now) in before.iter().zip(now) {
+        let mut cells = vec![now.name.to_owned()];
+        let past = scaled_errors(earlier, &before.forecasts);
+        let errors = scaled_errors(series, &now.forecasts);
+        let share = |widths: &[f64], steps: std::ops::Range<usize>| {
+            let pairs =
+                errors.iter().flat_map(|of| steps.clone().map(|step| (of[step], widths[step])));
+            let known: Vec<bool> =
+                pairs.filter(|pair| pair.0.is_finite()).map(|(e, w)| e.abs() <= w).collect();
+            let inside = known.iter().filter(|is| **is).count();
+            format!("{:.1} %", 100.0 * inside as f64 / known.len() as f64)
+        };
+        for level in LEVELS {
+            cells.push(share(&half_widths(&past, level)?, 0..HORIZON));
+        }
+        let widths = half_widths(&past, LEVELS[1])?;
+        cells.extend([share(&widths, 0..1), share(&widths, HORIZON - 1..HORIZON)]);
+        cells.push(format!("{:.2}", 2.0 * widths.iter().sum::<f64>() / HORIZON as f64));
+        table.row(cells);
+    }
+    table.row(["trivial: no interval", "0.0 %", "0.0 %", "0.0 %", "0.0 %", "0.0 %", "0.00"]);
+    table.note(format!("{} series tell the widths, {} are judged; widths in seasonal naive errors of the series; split {split}", earlier.len(), series.len()));
+    Ok(table)
+}
+
+/// Errors per series and month in units of the seasonal naive error of its training months; NaN where that is 0.
+fn scaled_errors(series: &[Series], forecasts: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let of_series = |(of, ahead): (&Series, &Vec<f64>)| {
+        let lagged = &of.training[PERIOD..];
+        let scale = mae(lagged, &of.training[..lagged.len()]);
+        let scaled = |(y, f): (&f64, &f64)| if scale > 0.0 { (y - f) / scale } else { f64::NAN };
+        of.test.iter().zip(ahead).map(scaled).collect()
+    };
+    series.iter().zip(forecasts).map(of_series).collect()
 }
 
 fn trainings(series: &[Series]) -> Vec<&[f64]> {

@@ -8,8 +8,8 @@ use anyhow::Context;
 use crate::{CpuClock, Options, Split, Table, data, peer};
 
 /// Months that are forecast, all from the same origin.
-const HORIZON: usize = 12;
-const MONTHS: usize = 51;
+pub(super) const HORIZON: usize = 12;
+pub(super) const MONTHS: usize = 51;
 const ALPHA: f64 = 0.1;
 /// Rounds over all parts by which our time is measured.
 const ROUNDS: usize = 20;
@@ -101,11 +101,13 @@ fn peer_rows(table: &mut Table, parts: &[Vec<f64>]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn path(folder: &Path) -> PathBuf {
+/// The file of all parts.
+pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join("carparts/carparts.csv")
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<Vec<f64>>> {
+/// Demand per month of the parts without a gap.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Vec<f64>>> {
     let text = data::text(path)?;
     let mut parts = Vec::new();
     for line in text.lines().skip(1) {
