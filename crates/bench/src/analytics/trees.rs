@@ -10,7 +10,7 @@ use analytics::trees::{Data, Forest, Objective, Params, train};
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::{Bench, CpuClock, Options, Table, data, peer};
+use crate::{Bench, CpuClock, Options, Split, Table, peer};
 use tasks::Task;
 
 /// Threads of the second timing.
@@ -225,14 +225,15 @@ fn accuracy(
                 format!("{:.4}", judge(task, &task.trivial())),
             ]);
         }
-        table.note(format!(
-            "{}: {}; split {}",
-            task.name,
-            task.about,
-            data::split_hash([&task.folds])
-        ));
+        table.note(format!("{}: {}; split {}", task.name, task.about, split(task)));
     }
     Ok(table)
+}
+
+/// All values of a task and the fold that judges each row.
+fn split(task: &Task) -> Split {
+    let split = Split::default().values("columns", task.columns.iter().flatten());
+    split.values("target", &task.target).bytes("folds", &task.folds)
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<f64>> {
