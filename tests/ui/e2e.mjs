@@ -173,6 +173,25 @@ await check('the balance holds', async () => {
   await page.goto(`${url}/data`);
   await page.waitForSelector('text=The books balance');
 });
+await check('the losses of a machine are told, against the cycle that was declared for it', async () => {
+  await page.goto(`${url}/settings?tab=shifts`);
+  const cycle = page.locator('label:has-text("press01") input');
+  await cycle.fill('4');
+  await page.click('button.primary');
+  await page.waitForSelector('[role=status]:has-text("Saved")', { state: 'attached' });
+  await page.goto(`${url}/losses`);
+  await page.click('.machines a:has-text("press01")');
+  await page.waitForSelector('text=/Ideal cycle 4(.0+)? s a part, as declared/');
+  await page.waitForSelector('.advice');
+  const { machines } = await ask('oee');
+  const { times } = machines.find((machine) => machine.name === 'press01').total;
+  const seconds = Object.values(times).reduce((sum, part) => sum + part, 0);
+  that(seconds > 6 * 86400 && seconds <= 7 * 86400 + 3600, `${seconds} s of seven days`);
+  await page.goto(`${url}/settings?tab=shifts`);
+  await page.locator('input[type=time]').nth(1).fill('15:00');
+  await page.click('button.primary');
+  await page.waitForSelector('[role=alert]:has-text("begins before shift")');
+});
 await check('what has no place is placed by one click', async () => {
   const name = `e2e${Date.now()}`;
   const answer = await page.evaluate(async (name) => (await fetch('/api/v2/write?bucket=x&precision=s', { method: 'POST', headers: { 'content-type': 'text/plain' }, body: `${name} v=1` })).status, name);
