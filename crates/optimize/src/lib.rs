@@ -7,11 +7,11 @@
 //! Pure and synchronous: deadlines and seeds are arguments, progress and cancellation go through [`Control`].
 //! This crate never opens a file, a socket or a clock of its own accord, and has no `async fn`.
 
-mod basis;
 pub mod bottleneck;
 mod control;
 pub mod energy;
 pub mod oee;
+mod plan_basis;
 pub mod process;
 mod random;
 mod range;
@@ -22,7 +22,7 @@ pub mod setpoint;
 mod statistics;
 pub mod stock;
 
-pub use basis::Basis;
 pub use control::{Control, Progress, Stop};
+pub use plan_basis::PlanBasis;
 pub use range::RangeError;
 pub use recommendation::{Basis, Bounds, Constraint, Evidence, Gain, Recommendation, Step};

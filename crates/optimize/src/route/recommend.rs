@@ -1,7 +1,7 @@
 //! A routing plan as a decision to be agreed to.
 
 use super::{Plan, Problem, Tour, violations};
-use crate::{Basis, Bounds, Constraint, Evidence, Gain, Recommendation, Step};
+use crate::{Bounds, Constraint, Evidence, Gain, PlanBasis, Recommendation, Step};
 
 /// The plan as a recommendation: one step per tour, and one per job left out.
 ///
@@ -14,7 +14,7 @@ pub fn recommend(
     problem: &Problem,
     plan: &Plan,
     now: Option<&Plan>,
-    basis: &Basis<'_>,
+    basis: &PlanBasis<'_>,
 ) -> Recommendation {
     Recommendation {
         summary: summary(problem, plan, now, basis),
@@ -27,7 +27,7 @@ pub fn recommend(
     }
 }
 
-fn summary(problem: &Problem, plan: &Plan, now: Option<&Plan>, basis: &Basis<'_>) -> String {
+fn summary(problem: &Problem, plan: &Plan, now: Option<&Plan>, basis: &PlanBasis<'_>) -> String {
     let n_jobs = problem.jobs.len();
     let n_served = n_jobs.saturating_sub(plan.unserved.len());
     let (n_tours, cost, unit) = (plan.tours.len(), plan.cost, basis.unit);
@@ -66,7 +66,7 @@ fn must_be_done(problem: &Problem, plan: &Plan) -> Vec<usize> {
     jobs
 }
 
-fn evidence(problem: &Problem, plan: &Plan, basis: &Basis<'_>) -> Evidence {
+fn evidence(problem: &Problem, plan: &Plan, basis: &PlanBasis<'_>) -> Evidence {
     let shifts = || problem.vehicles.iter().map(|vehicle| vehicle.shift);
     let span = shifts().reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
     Evidence {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Basis, Control, random::Random};
+use crate::{Control, PlanBasis, random::Random};
 
 fn check(problem: &Problem, control: &Control<'_>) -> Plan {
     let plan = solve(problem, control).unwrap();
@@ -48,8 +48,8 @@ fn problem(places: &[i64], jobs: Vec<Job>, vehicles: Vec<Vehicle>) -> Problem {
     Problem { distance: matrix.clone(), duration: matrix, jobs, vehicles, fewest_vehicles: false }
 }
 
-fn basis() -> Basis<'static> {
-    Basis { seed: 1, unit: "EUR", valid_until_us: 7, zero_us: 1_000, tick_us: 60 }
+fn basis() -> PlanBasis<'static> {
+    PlanBasis { seed: 1, unit: "EUR", valid_until_us: 7, zero_us: 1_000, tick_us: 60 }
 }
 
 fn few() -> Control<'static> {

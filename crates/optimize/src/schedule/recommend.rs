@@ -3,7 +3,7 @@
 use super::check::violations;
 use super::problem::{Placement, Plan, Problem};
 use super::replan::names;
-use crate::{Basis, Bounds, Constraint, Evidence, Gain, Recommendation, Step};
+use crate::{Bounds, Constraint, Evidence, Gain, PlanBasis, Recommendation, Step};
 
 /// The plan as a recommendation: one step per operation that is new or moved, in time order.
 ///
@@ -14,7 +14,7 @@ pub fn recommend(
     problem: &Problem,
     plan: &Plan,
     now: Option<&Plan>,
-    basis: &Basis<'_>,
+    basis: &PlanBasis<'_>,
 ) -> Recommendation {
     let gain = now.map_or(0.0, |now| now.cost.total - plan.cost.total);
     let cost = &plan.cost;

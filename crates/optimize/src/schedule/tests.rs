@@ -3,7 +3,7 @@ mod hostile;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Basis, Control, random::Random};
+use crate::{Control, PlanBasis, random::Random};
 
 fn check(problem: &Problem, control: &Control<'_>) -> Plan {
     let plan = solve(problem, control).unwrap();
@@ -12,8 +12,8 @@ fn check(problem: &Problem, control: &Control<'_>) -> Plan {
     plan
 }
 
-fn basis() -> Basis<'static> {
-    Basis { seed: 1, unit: "EUR", valid_until_us: 7, zero_us: 1_000, tick_us: 60 }
+fn basis() -> PlanBasis<'static> {
+    PlanBasis { seed: 1, unit: "EUR", valid_until_us: 7, zero_us: 1_000, tick_us: 60 }
 }
 
 fn few() -> Control<'static> {

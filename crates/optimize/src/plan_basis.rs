@@ -1,8 +1,8 @@
 //! What the advice about a plan needs to know besides the plan.
 
-/// Units, clock and seed of a plan that becomes a [`Recommendation`](crate::Recommendation).
+/// Units, clock and seed of a route or a schedule that becomes a [`Recommendation`](crate::Recommendation).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Basis<'a> {
+pub struct PlanBasis<'a> {
     /// The seed of the search.
     pub seed: u64,
     /// UCUM unit or currency code of costs.
@@ -15,11 +15,11 @@ pub struct Basis<'a> {
     pub tick_us: i64,
 }
 
-impl Basis<'_> {
+impl PlanBasis<'_> {
     /// A span of the plan's time in microseconds since 1970; times beyond what those can say are their ends.
     ///
     /// ```
-    /// let basis = optimize::Basis { seed: 1, unit: "EUR", valid_until_us: 0, zero_us: 100, tick_us: 60 };
+    /// let basis = optimize::PlanBasis { seed: 1, unit: "EUR", valid_until_us: 0, zero_us: 100, tick_us: 60 };
     /// assert_eq!(basis.window_us(1, 10), (160, 700));
     /// ```
     pub fn window_us(&self, from: i64, to: i64) -> (i64, i64) {
