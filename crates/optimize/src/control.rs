@@ -70,6 +70,15 @@ impl Control<'_> {
         self.deadline.is_some() || self.budget.is_some()
     }
 
+    /// Why the search must end now for a reason from outside: the clock, the budget or the caller.
+    pub(crate) fn interruption(&self, now: Progress) -> Option<Stop> {
+        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if is_late || self.budget.is_some_and(|used| used() >= 1.0) {
+            return Some(Stop::Deadline);
+        }
+        (!(self.watch)(now)).then_some(Stop::Canceled)
+    }
+
     /// Why the search must end now, if it must.
     pub fn stop(&self, now: Progress) -> Option<Stop> {
         if now.best <= now.bound {
@@ -78,10 +87,6 @@ impl Control<'_> {
         if now.n_iterations >= self.max_iterations {
             return Some(Stop::Iterations);
         }
-        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        if is_late || self.budget.is_some_and(|used| used() >= 1.0) {
-            return Some(Stop::Deadline);
-        }
-        (!(self.watch)(now)).then_some(Stop::Canceled)
+        self.interruption(now)
     }
 }

@@ -15,6 +15,7 @@ mod moves;
 mod pool;
 mod prove;
 mod race;
+mod rounds;
 mod tabu;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use super::graph::Layout;
 use crate::random::Random;
 
 /// Good plans that differ from each other.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pool {
     members: Vec<Layout>,
     /// Plans offered in a row of which none was taken.

@@ -7,18 +7,19 @@ use super::bound::bound;
 use super::graph::{Graph, Layout};
 use super::pool::{Pool, random_start, relink};
 use super::prove::{MAX_OPERATIONS, prove};
+use super::rounds::in_rounds;
 use super::tabu::{Tabu, Watch};
 use super::{Placed, Shop, ShopPlan};
 use crate::random::Random;
 use crate::{Control, Progress, Stop};
 
 /// Moves without a better plan after which a tabu run ends.
-const PATIENCE: u64 = 12_500;
+pub(super) const PATIENCE: u64 = 12_500;
 
 /// What the threads of a race share.
 pub(super) struct Race<'a> {
     pub(super) shop: &'a Shop,
-    control: &'a Control<'a>,
+    pub(super) control: &'a Control<'a>,
     best: Mutex<Layout>,
     /// Makespan of `best`, to be read without the lock.
     makespan: AtomicI32,
@@ -30,9 +31,10 @@ pub(super) struct Race<'a> {
 
 /// Looks for the shortest plan of a shop until it is proven, or `control` says stop.
 ///
-/// With one thread only the tabu search runs, and the result is the same for a seed and an iteration limit. With
-/// more, the last thread proves (up to 300 operations; beyond, it searches too). `n_iterations` counts tabu moves,
-/// and limits are seen every 256 of them.
+/// With a clock, or without any limit, all threads race: they share what they find, and of several the last one
+/// proves (up to 300 operations; beyond, it searches too). With a limit of iterations alone the result is the same
+/// for a seed and a number of threads: each searches with its share of the iterations and nobody proves; they share
+/// what they found after every 50,000 moves. `n_iterations` counts tabu moves, and limits are seen every 256 of them.
 ///
 /// Source: tabu search and path relinking after Peng, Lü & Cheng (2015), neighborhood N7 of Zhang et al. (2007);
 /// plans between two elite plans are made by weighing starts instead of swapping pairs.
@@ -64,6 +66,9 @@ pub fn solve(shop: &Shop, control: &Control<'_>) -> ShopPlan {
         pool: Mutex::default(),
     };
     let n_threads = control.n_threads();
+    if n_threads > 1 && control.max_iterations < u64::MAX && !control.has_clock() {
+        return in_rounds(&race, &graph, n_threads);
+    }
     let proves = n_threads > 1 && shop.n_operations() <= MAX_OPERATIONS;
     std::thread::scope(|scope| {
         for thread in 1..n_threads {
@@ -83,13 +88,7 @@ impl Race<'_> {
         while self.goes_on(0) {
             let between =
                 lock(&self.pool).pair(&mut random).map(|(from, to)| (from.clone(), to.clone()));
-            let start = match between {
-                Some((from, to)) => {
-                    let share = 0.3 + 0.4 * random.share();
-                    relink(&from, &to, share, &mut random)
-                }
-                None => random_start(self.shop, &mut random),
-            };
+            let start = start(self.shop, between, &mut random);
             let goal = self.bound.load(Ordering::Relaxed);
             let found = tabu.run(&start, (PATIENCE, goal), &mut random, self);
             self.offer(&found);
@@ -118,8 +117,36 @@ impl Race<'_> {
         self.control.deadline
     }
 
+    /// Notes moves and asks the caller, who sees the best of all threads.
+    pub(super) fn tell(&self, n_moves: u64) -> Option<Stop> {
+        // Under the lock, so that the caller sees nothing go back.
+        let mut stopped = lock(&self.stopped);
+        let now = self.progress(n_moves);
+        if stopped.is_none() {
+            *stopped = self.control.interruption(now);
+        }
+        *stopped
+    }
+
+    /// Notes why the race ends, unless it ended before.
+    pub(super) fn end(&self, stop: Stop) {
+        lock(&self.stopped).get_or_insert(stop);
+    }
+
+    pub(super) fn bound(&self) -> i32 {
+        self.bound.load(Ordering::Acquire)
+    }
+
+    fn progress(&self, n_moves: u64) -> Progress {
+        let n_iterations = self.n_iterations.fetch_add(n_moves, Ordering::AcqRel) + n_moves;
+        Progress { n_iterations, best: f64::from(self.makespan()), bound: f64::from(self.bound()) }
+    }
+
     fn plan(&self) -> ShopPlan {
-        let best = lock(&self.best).clone();
+        self.plan_of(&lock(&self.best).clone())
+    }
+
+    pub(super) fn plan_of(&self, best: &Layout) -> ShopPlan {
         let placed = |op: usize| {
             let chosen = self.shop.choices(op)[best.choice[op] as usize];
             let start = i64::from(best.head[op]);
@@ -138,15 +165,25 @@ impl Race<'_> {
     }
 }
 
+/// A plan to search from: between two that are good, or a random one.
+pub(super) fn start(
+    shop: &Shop,
+    between: Option<(Layout, Layout)>,
+    random: &mut Random,
+) -> (Vec<u32>, Vec<u32>) {
+    let Some((from, to)) = between else { return random_start(shop, random) };
+    let share = 0.3 + 0.4 * random.share();
+    relink(&from, &to, share, random)
+}
+
 impl Watch for Race<'_> {
     /// Whether the race goes on; the first reason to stop is kept.
     fn goes_on(&self, n_moves: u64) -> bool {
-        let n_iterations = self.n_iterations.fetch_add(n_moves, Ordering::AcqRel) + n_moves;
+        // Under the lock, so that the caller sees nothing go back.
         let mut stopped = lock(&self.stopped);
+        let now = self.progress(n_moves);
         if stopped.is_none() {
-            let best = f64::from(self.makespan());
-            let bound = f64::from(self.bound.load(Ordering::Acquire));
-            *stopped = self.control.stop(Progress { n_iterations, best, bound });
+            *stopped = self.control.stop(now);
         }
         stopped.is_none()
     }

@@ -65,6 +65,21 @@ fn hostile_shops_and_plans_are_answered_in_words() {
 }
 
 #[test]
+fn four_threads_give_the_same_plan_every_time() {
+    let mut random = Random::new(7);
+    let mut job = || {
+        let mut machines: Vec<usize> = (0..15).collect();
+        random.shuffle(&mut machines);
+        machines.into_iter().map(|machine| (machine, 1 + random.below(99) as i64)).collect()
+    };
+    let jobs: Vec<Vec<(usize, i64)>> = (0..15).map(|_| job()).collect();
+    let shop = Shop::classic(&jobs).unwrap();
+    let run = || check(&shop, &Control { n_threads: 4, ..Control::iterations(3, 20_000) });
+    let first = run();
+    assert_eq!([run(), run()], [first.clone(), first]);
+}
+
+#[test]
 fn fisher_and_thompson_6x6_takes_55() {
     // Fisher & Thompson (1963), mt06.
     let rows = [
@@ -136,7 +151,9 @@ proptest! {
     #[test]
     fn a_proof_never_contradicts_a_plan(jobs in any_shop()) {
         let shop = Shop::new(&jobs).unwrap();
-        let control = Control { n_threads: 2, ..Control::iterations(1, 20_000) };
+        let used = std::sync::atomic::AtomicU64::new(0);
+        let budget = || used.fetch_add(1, std::sync::atomic::Ordering::Relaxed) as f64 / 200.0;
+        let control = Control { n_threads: 2, budget: Some(&budget), ..Control::iterations(1, 20_000) };
         let raced = check(&shop, &control);
         let alone = check(&shop, &Control::iterations(2, 20_000));
         prop_assert!(raced.bound <= alone.makespan, "{} proven, {} found", raced.bound, alone.makespan);
