@@ -7,6 +7,7 @@
 //! Pure and synchronous: deadlines and seeds are arguments, progress and cancellation go through [`Control`].
 //! This crate never opens a file, a socket or a clock of its own accord, and has no `async fn`.
 
+mod anneal;
 pub mod bottleneck;
 mod control;
 pub mod energy;

@@ -14,10 +14,12 @@ impl Search<'_> {
     pub(super) fn shrink_fleet(&mut self) {
         let n_absent = self.best.absent.len();
         let mut times_absent = vec![1_u64; self.state.model.works.len()];
-        while self.state.used.len() > 1 && self.share_done() < SHARE && self.goes_on() {
+        while self.state.used.len() > 1 && self.pace.share_done() < SHARE && self.goes_on() {
             self.state.mark();
             self.dissolve(&times_absent);
-            while self.state.absent.len() > n_absent && self.share_done() < SHARE && self.goes_on()
+            while self.state.absent.len() > n_absent
+                && self.pace.share_done() < SHARE
+                && self.goes_on()
             {
                 self.push(&mut times_absent);
             }
@@ -41,15 +43,15 @@ impl Search<'_> {
 
     /// One step of ruin and recreate without new vehicles.
     fn push(&mut self, times_absent: &mut [u64]) {
-        self.count();
+        self.pace.n_iterations += 1;
         let weight = |absent: &[u32], times: &[u64]| {
             absent.iter().map(|&job| times[job as usize]).sum::<u64>()
         };
         let before =
             (self.state.absent.len(), weight(&self.state.absent, times_absent), self.state.cost);
         self.state.mark();
-        self.ruin.strings(&mut self.state, &mut self.random);
-        self.state.recreate(Fleet::Closed, &mut self.random);
+        self.ruin.strings(&mut self.state, &mut self.pace.random);
+        self.state.recreate(Fleet::Closed, &mut self.pace.random);
         let after =
             (self.state.absent.len(), weight(&self.state.absent, times_absent), self.state.cost);
         let is_better = after.0 < before.0

@@ -1,8 +1,5 @@
 //! Simulated annealing over ruin and recreate.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
-
 use super::bound;
 use super::model::Model;
 use super::problem::{Plan, Problem, ProblemError, Tour, Unserved, Visit};
@@ -10,14 +7,12 @@ use super::reason::reason;
 use super::recreate::Fleet;
 use super::ruin::Ruin;
 use super::state::State;
-use crate::random::Random;
-use crate::{Control, Progress, Stop};
+use crate::Control;
+use crate::anneal::{Curve, Pace, on_threads};
 
 /// First and last temperature as a share of the mean cost per job.
 const HOT: f64 = 1.0;
 const COLD: f64 = 0.02;
-/// Steps between two looks at the clock and the caller.
-const ASK_EVERY: u64 = 64;
 
 /// Plans tours, until `control` says stop.
 ///
@@ -63,18 +58,9 @@ const ASK_EVERY: u64 = 64;
 pub fn solve(problem: &Problem, control: &Control<'_>) -> Result<Plan, ProblemError> {
     problem.check()?;
     let model = Model::new(problem);
-    let ended = AtomicBool::new(false);
-    let mut found: Vec<Search<'_>> = std::thread::scope(|scope| {
-        let (model, ended) = (&model, &ended);
-        let threads: Vec<_> = (1..control.n_threads() as u64)
-            .map(|thread| scope.spawn(move || Search::run(model, control, thread, ended)))
-            .collect();
-        let mut found = vec![Search::run(model, control, 0, ended)];
-        // A thread that panicked has found nothing.
-        found.extend(threads.into_iter().filter_map(|thread| thread.join().ok()));
-        found
-    });
-    let n_iterations = found.iter().map(|search| search.n_iterations).sum();
+    let curve = Curve::new(control, objective_bound(&model));
+    let mut found = on_threads(control, |thread| Search::run(&model, Pace::new(&curve, thread)));
+    let n_iterations = found.iter().map(|search| search.pace.n_iterations).sum();
     let best = (0..found.len())
         .min_by(|&a, &b| found[a].best.objective.total_cmp(&found[b].best.objective));
     let search = found.swap_remove(best.unwrap_or(0));
@@ -96,26 +82,14 @@ pub(super) struct Best {
 pub(super) struct Search<'a> {
     pub(super) state: State<'a>,
     pub(super) ruin: Ruin,
-    pub(super) random: Random,
+    pub(super) pace: Pace<'a>,
     pub(super) best: Best,
-    n_iterations: u64,
-    bound: f64,
-    control: &'a Control<'a>,
-    started: Instant,
-    ended: &'a AtomicBool,
-    stop: Option<Stop>,
 }
 
 impl<'a> Search<'a> {
-    fn run(
-        model: &'a Model<'a>,
-        control: &'a Control<'a>,
-        thread: u64,
-        ended: &'a AtomicBool,
-    ) -> Self {
-        let mut random = Random::new(control.seed.wrapping_add(thread.wrapping_mul(0x9e37)));
+    fn run(model: &'a Model<'a>, mut pace: Pace<'a>) -> Self {
         let mut state = State::new(model);
-        state.recreate(fleet(model), &mut random);
+        state.recreate(fleet(model), &mut pace.random);
         let ruin = Ruin::new(&state);
         let best = Best {
             routes: state.routes.iter().map(|route| route.stops.clone()).collect(),
@@ -123,20 +97,7 @@ impl<'a> Search<'a> {
             objective: objective(&state),
             is_stale: vec![false; state.routes.len()],
         };
-        let bound = objective_bound(model);
-        let started = Instant::now();
-        let mut search = Self {
-            state,
-            ruin,
-            random,
-            best,
-            n_iterations: 0,
-            bound,
-            control,
-            started,
-            ended,
-            stop: None,
-        };
+        let mut search = Self { state, ruin, pace, best };
         if model.problem.fewest_vehicles {
             search.shrink_fleet();
         }
@@ -152,15 +113,14 @@ impl<'a> Search<'a> {
         let mut temperature = hot;
         let fleet = fleet(self.state.model);
         while self.goes_on() {
-            if self.n_iterations.is_multiple_of(ASK_EVERY) {
-                temperature = hot * (cold / hot.max(f64::MIN_POSITIVE)).powf(self.share_done());
-            }
-            self.n_iterations += 1;
+            temperature = self.pace.temperature((hot, cold)).unwrap_or(temperature);
+            self.pace.n_iterations += 1;
             self.state.mark();
-            self.ruin.strings(&mut self.state, &mut self.random);
-            self.state.recreate(fleet, &mut self.random);
+            self.ruin.strings(&mut self.state, &mut self.pace.random);
+            self.state.recreate(fleet, &mut self.pace.random);
             let next = objective(&self.state);
-            let threshold = now - temperature * self.random.share().max(f64::MIN_POSITIVE).ln();
+            let threshold =
+                now - temperature * self.pace.random.share().max(f64::MIN_POSITIVE).ln();
             // Not written as `<`, so that equal ones pass at a temperature of zero.
             if next <= threshold {
                 now = next;
@@ -205,36 +165,8 @@ impl<'a> Search<'a> {
         self.state.mark();
     }
 
-    pub(super) fn count(&mut self) {
-        self.n_iterations += 1;
-    }
-
-    /// How much of the time or of the iterations is over, 0 to 1; whichever is further.
-    pub(super) fn share_done(&self) -> f64 {
-        let by_count = self.n_iterations as f64 / self.control.max_iterations.max(1) as f64;
-        let by_time = self.control.deadline.map_or(0.0, |deadline| {
-            let total = deadline.saturating_duration_since(self.started).as_secs_f64();
-            self.started.elapsed().as_secs_f64() / total.max(1e-9)
-        });
-        let by_budget = self.control.budget.map_or(0.0, |used| used());
-        by_count.max(by_time).max(by_budget).min(1.0)
-    }
-
     pub(super) fn goes_on(&mut self) -> bool {
-        if self.n_iterations >= self.control.max_iterations {
-            self.stop.get_or_insert(Stop::Iterations);
-        } else if self.n_iterations.is_multiple_of(ASK_EVERY) && self.stop.is_none() {
-            let best = self.best.objective;
-            let now = Progress { n_iterations: self.n_iterations, best, bound: self.bound };
-            self.stop = self.control.stop(now);
-            // What ends one thread ends all, but not by count: each has its own.
-            if self.stop.is_some() {
-                self.ended.store(true, Ordering::Release);
-            } else if self.control.has_clock() && self.ended.load(Ordering::Acquire) {
-                self.stop = Some(Stop::Deadline);
-            }
-        }
-        self.stop.is_none()
+        self.pace.goes_on(self.best.objective)
     }
 }
 
@@ -295,8 +227,8 @@ fn plan(model: &Model<'_>, search: &Search<'_>) -> Plan {
         cost,
         tours,
         bound,
-        n_iterations: search.n_iterations,
-        stop: search.stop.unwrap_or(Stop::Iterations),
+        n_iterations: search.pace.n_iterations,
+        stop: search.pace.stop(),
     }
 }
 

@@ -383,6 +383,26 @@ fn the_bound_holds_with_conditions_that_it_does_not_know() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn what_the_caller_sees_never_gets_worse(seed in any::<u64>(), n_threads in prop::sample::select(&[1_usize, 3][..])) {
+        let problem = random_problem(seed, 10, seed % 2 == 0);
+        let curve = std::sync::Mutex::new(Vec::new());
+        let watch = |seen: crate::Progress| {
+            curve.lock().unwrap().push((seen.best, seen.n_iterations));
+            true
+        };
+        let control = Control { n_threads, watch: &watch, ..Control::iterations(seed, 600) };
+        let plan = check(&problem, &control);
+        let curve = curve.into_inner().unwrap();
+        prop_assert!(curve.windows(2).all(|pair| pair[1].0 <= pair[0].0 && pair[1].1 >= pair[0].1));
+        let last = curve.last().unwrap();
+        prop_assert_eq!(last.1, plan.n_iterations);
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]

@@ -6,14 +6,12 @@ use super::conflict::{SolveError, conflicts};
 use super::decode::{Decision, Decoder};
 use super::problem::{Cost, Placement, Plan, Problem};
 use super::shop::{Choice, Shop, ShopPlan, solve as solve_shop};
-use crate::random::Random;
-use crate::{Control, Progress, Stop};
+use crate::anneal::{Curve, Pace, on_threads};
+use crate::{Control, Progress};
 
 /// First and last temperature as a share of the mean cost per operation.
 const HOT: f64 = 0.5;
 const COLD: f64 = 0.0005;
-/// Plans between two looks at the clock and the caller.
-const ASK_EVERY: u64 = 64;
 /// Cost of one unit of time after the horizon, above all that weights can say.
 const OVERRUN: f64 = 1e15;
 /// Share of the time, and moves at most, for a first plan that knows durations only.
@@ -66,7 +64,13 @@ pub fn solve(problem: &Problem, control: &Control<'_>) -> Result<Plan, SolveErro
     }
     let decoder = Decoder::new(problem);
     let plan = match remaining_shop(&decoder).filter(|_| is_plain_shop(problem)) {
-        Some(shop) => shop_plan(&decoder, &solve_shop(&shop, control)),
+        Some(shop) => {
+            let cost = |end: f64| problem.weights.makespan * (end + problem.now as f64);
+            let watch = |seen: Progress| {
+                (control.watch)(Progress { best: cost(seen.best), bound: cost(seen.bound), ..seen })
+            };
+            shop_plan(&decoder, &solve_shop(&shop, &Control { watch: &watch, ..*control }))
+        }
         None => annealed(&decoder, control),
     };
     if plan.cost.makespan > problem.horizon {
@@ -77,49 +81,43 @@ pub fn solve(problem: &Problem, control: &Control<'_>) -> Result<Plan, SolveErro
 
 /// The best of one search per thread.
 fn annealed(decoder: &Decoder<'_>, control: &Control<'_>) -> Plan {
-    let mut found: Vec<Search<'_>> = std::thread::scope(|scope| {
-        let run = |thread: u64| {
-            let mut search = Search::new(decoder, control, thread);
-            search.anneal();
-            search
-        };
-        let threads: Vec<_> = (1..control.n_threads() as u64)
-            .map(|thread| scope.spawn(move || run(thread)))
-            .collect();
-        let mut found = vec![run(0)];
-        // A thread that panicked has found nothing.
-        found.extend(threads.into_iter().filter_map(|thread| thread.join().ok()));
-        found
+    let curve = Curve::new(control, bound(decoder.problem));
+    let mut found = on_threads(control, |thread| {
+        let mut search = Search::new(decoder, control, &curve, thread);
+        search.anneal();
+        search
     });
-    let n_iterations = found.iter().map(|search| search.n_iterations).sum();
+    let n_iterations = found.iter().map(|search| search.pace.n_iterations).sum();
     let best =
         (0..found.len()).min_by(|&a, &b| found[a].best.0.total_cmp(&found[b].best.0)).unwrap_or(0);
     let search = found.swap_remove(best);
     let mut placements = Vec::new();
     decoder.decode(&search.best.1, &mut placements);
     let cost = decoder.cost(&placements);
-    let stop = search.stop.unwrap_or(Stop::Iterations);
-    Plan { placements, cost, bound: search.bound.min(cost.total), n_iterations, stop }
+    let bound = bound(decoder.problem).min(cost.total);
+    Plan { placements, cost, bound, n_iterations, stop: search.pace.stop() }
 }
 
 struct Search<'a> {
     decoder: &'a Decoder<'a>,
-    control: &'a Control<'a>,
-    random: Random,
+    pace: Pace<'a>,
     placements: Vec<Placement>,
     /// Operations with a choice of modes, as (index, number of modes).
     flexible: Vec<(usize, usize)>,
     /// Whether waiting for a cheaper hour can pay.
     can_wait: bool,
     best: (f64, Decision),
-    bound: f64,
-    n_iterations: u64,
-    started: Instant,
-    stop: Option<Stop>,
+    /// Cost of the best plan that ends by the horizon.
+    best_cost: f64,
 }
 
 impl<'a> Search<'a> {
-    fn new(decoder: &'a Decoder<'a>, control: &'a Control<'a>, thread: u64) -> Self {
+    fn new(
+        decoder: &'a Decoder<'a>,
+        control: &Control<'_>,
+        curve: &'a Curve<'a>,
+        thread: u64,
+    ) -> Self {
         let operations =
             decoder.problem.orders.iter().flat_map(|order| &order.operations).enumerate();
         let mut search = Self {
@@ -131,23 +129,25 @@ impl<'a> Search<'a> {
                 && !decoder.problem.prices.is_empty()
                 && decoder.problem.n_operations() > 0,
             decoder,
-            control,
-            random: Random::new(control.seed.wrapping_add(thread.wrapping_mul(0x9e37))),
+            pace: Pace::new(curve, thread),
             placements: Vec::new(),
             best: (f64::INFINITY, due_first(decoder)),
-            bound: bound(decoder.problem),
-            n_iterations: 0,
-            started: Instant::now(),
-            stop: None,
+            best_cost: f64::INFINITY,
         };
-        let starts = [Some(search.best.1.clone()), durations_only(decoder, control)];
-        for start in starts.into_iter().flatten() {
-            let score = search.score(&start);
-            if score < search.best.0 {
-                search.best = (score, start);
-            }
+        search.start(search.best.1.clone());
+        let watch = |_: Progress| curve.ask(search.best_cost, 0).is_none();
+        if let Some(start) = durations_only(decoder, control, &watch) {
+            search.start(start);
         }
         search
+    }
+
+    /// Takes a decision if it is better than the best so far.
+    fn start(&mut self, decision: Decision) {
+        let score = self.score(&decision);
+        if score < self.best.0 {
+            self.best = (score, decision);
+        }
     }
 
     fn anneal(&mut self) {
@@ -157,15 +157,14 @@ impl<'a> Search<'a> {
         let (hot, cold) = (HOT * weighed / n, COLD * weighed / n);
         let mut temperature = hot;
         let mut next = now.1.clone();
-        while self.goes_on() {
-            if self.n_iterations.is_multiple_of(ASK_EVERY) {
-                temperature = hot * (cold / hot.max(f64::MIN_POSITIVE)).powf(self.share_done());
-            }
-            self.n_iterations += 1;
+        while self.pace.goes_on(self.best_cost) {
+            temperature = self.pace.temperature((hot, cold)).unwrap_or(temperature);
+            self.pace.n_iterations += 1;
             next.clone_from(&now.1);
             self.change(&mut next);
             let score = self.score(&next);
-            let threshold = now.0 - temperature * self.random.share().max(f64::MIN_POSITIVE).ln();
+            let threshold =
+                now.0 - temperature * self.pace.random.share().max(f64::MIN_POSITIVE).ln();
             if score <= threshold {
                 now.0 = score;
                 std::mem::swap(&mut now.1, &mut next);
@@ -180,12 +179,15 @@ impl<'a> Search<'a> {
     fn score(&mut self, decision: &Decision) -> f64 {
         self.decoder.decode(decision, &mut self.placements);
         let cost: Cost = self.decoder.cost(&self.placements);
+        if cost.makespan <= self.decoder.problem.horizon {
+            self.best_cost = self.best_cost.min(cost.total);
+        }
         cost.total + OVERRUN * (cost.makespan - self.decoder.problem.horizon).max(0) as f64
     }
 
     /// One random change: another place in the turns, another mode, or a later start for a cheaper hour.
     fn change(&mut self, decision: &mut Decision) {
-        let random = &mut self.random;
+        let random = &mut self.pace.random;
         let problem = self.decoder.problem;
         let drawn = random.share();
         if drawn < 0.2 && !self.flexible.is_empty() {
@@ -208,27 +210,6 @@ impl<'a> Search<'a> {
                 decision.turns[to..=from].rotate_right(1);
             }
         }
-    }
-
-    /// How much of the time or of the iterations is over, 0 to 1; whichever is further.
-    fn share_done(&self) -> f64 {
-        let by_count = self.n_iterations as f64 / self.control.max_iterations.max(1) as f64;
-        let by_time = self.control.deadline.map_or(0.0, |deadline| {
-            let total = deadline.saturating_duration_since(self.started).as_secs_f64();
-            self.started.elapsed().as_secs_f64() / total.max(1e-9)
-        });
-        by_count.max(by_time).min(1.0)
-    }
-
-    fn goes_on(&mut self) -> bool {
-        if self.n_iterations >= self.control.max_iterations {
-            self.stop.get_or_insert(Stop::Iterations);
-        } else if self.n_iterations.is_multiple_of(ASK_EVERY) {
-            let now =
-                Progress { n_iterations: self.n_iterations, best: self.best.0, bound: self.bound };
-            self.stop = self.control.stop(now);
-        }
-        self.stop.is_none()
     }
 }
 
@@ -254,7 +235,13 @@ fn due_first(decoder: &Decoder<'_>) -> Decision {
 }
 
 /// The turns and modes of a good plan for the durations alone.
-fn durations_only(decoder: &Decoder<'_>, control: &Control<'_>) -> Option<Decision> {
+///
+/// `watch` is asked in place of the caller, who wants to see costs and not makespans.
+fn durations_only(
+    decoder: &Decoder<'_>,
+    control: &Control<'_>,
+    watch: &(dyn Fn(Progress) -> bool + Sync),
+) -> Option<Decision> {
     let shop = remaining_shop(decoder)?;
     let now = Instant::now();
     let share =
@@ -265,7 +252,7 @@ fn durations_only(decoder: &Decoder<'_>, control: &Control<'_>) -> Option<Decisi
         deadline: control.deadline.map(share),
         n_threads: 1,
         budget: control.budget,
-        watch: control.watch,
+        watch,
     };
     let plan = solve_shop(&shop, &first);
     let mut decision = due_first(decoder);

@@ -374,3 +374,53 @@ proptest! {
         prop_assert_eq!(after.changes.len(), n_moved);
     }
 }
+
+/// What a caller sees of a search.
+fn curve(problem: &Problem, n_threads: usize) -> (Plan, Vec<crate::Progress>) {
+    let curve = std::sync::Mutex::new(Vec::new());
+    let watch = |seen: crate::Progress| {
+        curve.lock().unwrap().push(seen);
+        true
+    };
+    let plan = check(problem, &Control { n_threads, watch: &watch, ..Control::iterations(1, 600) });
+    (plan, curve.into_inner().unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn what_the_caller_sees_never_gets_worse(
+        seed in any::<u64>(),
+        n_orders in 1_usize..8,
+        n_threads in prop::sample::select(&[1_usize, 3][..]),
+        is_plain: bool,
+    ) {
+        let mut problem = random_plant(seed, n_orders);
+        if is_plain {
+            problem.machines.iter_mut().for_each(|it| (it.closed, it.setups) = (vec![], vec![]));
+            problem.weights = Weights { makespan: 3.0, ..Weights::default() };
+            problem.now = 50;
+            let operations = problem.orders.iter_mut().flat_map(|order| &mut order.operations);
+            operations.for_each(|operation| operation.skill = None);
+        }
+        let (plan, curve) = curve(&problem, n_threads);
+        for pair in curve.windows(2) {
+            prop_assert!(pair[1].best <= pair[0].best && pair[1].n_iterations >= pair[0].n_iterations);
+            prop_assert!(pair[1].bound >= pair[0].bound);
+        }
+        if let Some(last) = curve.last().filter(|_| plan.stop == crate::Stop::Iterations) {
+            prop_assert!((last.best - plan.cost.total).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn a_budget_ends_and_cools_the_search() {
+    let problem = random_plant(3, 6);
+    let n_asked = std::sync::atomic::AtomicU64::new(0);
+    let used = || n_asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) as f64 / 400.0;
+    let plan =
+        check(&problem, &Control { budget: Some(&used), ..Control::iterations(1, u64::MAX) });
+    assert_eq!(plan.stop, crate::Stop::Deadline);
+}
