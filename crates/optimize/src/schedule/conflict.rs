@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::Problem;
 use super::calendar::Calendar;
-use super::problem::ProblemError;
+use super::problem::{Operation, Order, ProblemError};
 
 /// Things that cannot go together; leave any of them out, and the rest can.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +45,41 @@ pub enum Conflict {
         /// The end of the plan.
         horizon: i64,
     },
-    /// Orders that only one machine can do need more than it is open.
+    /// Everybody with the skill is away for too long.
+    Away {
+        /// Name of the order.
+        order: String,
+        /// Name of the operation.
+        operation: String,
+        /// The skill.
+        skill: String,
+        /// Names of all who have it.
+        workers: Vec<String>,
+        /// When they could have done it if there were nothing else to do.
+        end: i64,
+        /// The end of the plan.
+        horizon: i64,
+    },
+    /// Orders that only some workers can do need more time than those have.
+    Workers {
+        /// Names of the workers.
+        workers: Vec<String>,
+        /// Names of the orders, as few as show it.
+        orders: Vec<String>,
+        /// What they need.
+        needed: i64,
+        /// How long the workers are there, together.
+        open: i64,
+    },
+    /// Orders that only some machines can do need more than those are open.
     Load {
-        /// Name of the machine.
-        machine: String,
+        /// Names of the machines.
+        machines: Vec<String>,
         /// Names of the orders, as few as show it.
         orders: Vec<String>,
         /// What they need there.
         needed: i64,
-        /// How long it is open.
+        /// How long the machines are open, together.
         open: i64,
     },
 }
@@ -77,13 +103,23 @@ impl fmt::Display for Conflict {
                     "{order} could be finished at {end} at the earliest, after the horizon {horizon}"
                 )
             }
-            Self::Load { machine, orders, needed, open } => {
-                write!(
-                    out,
-                    "{} need {needed} on {machine}, which is open for {open}",
-                    orders.join(", ")
-                )
-            }
+            Self::Away { order, operation, skill, workers, end, horizon } => write!(
+                out,
+                "{order}, {operation} needs skill {skill}, and with the times of {} it could be finished at {end} at the earliest, after the horizon {horizon}",
+                workers.join(" and ")
+            ),
+            Self::Workers { workers, orders, needed, open } => write!(
+                out,
+                "{} need {needed} of {}, there for {open}",
+                orders.join(", "),
+                workers.join(" and ")
+            ),
+            Self::Load { machines, orders, needed, open } => write!(
+                out,
+                "{} need {needed} on {}, open for {open}",
+                orders.join(", "),
+                machines.join(" and ")
+            ),
         }
     }
 }
@@ -136,6 +172,9 @@ pub(super) fn conflicts(problem: &Problem) -> Vec<Conflict> {
                 found.push(Conflict::NoMachine { order, operation });
                 continue;
             };
+            if let Some(away) = away(problem, &calendars, order, operation, free, end) {
+                found.push(away);
+            }
             let open = |machine: usize| calendars[machine].longest_open(free, problem.horizon);
             let longest_open =
                 operation.modes.iter().map(|mode| open(mode.machine)).max().unwrap_or(0);
@@ -155,37 +194,133 @@ pub(super) fn conflicts(problem: &Problem) -> Vec<Conflict> {
         }
     }
     if found.is_empty() {
-        found.extend(
-            (0..problem.machines.len())
-                .filter_map(|machine| overload(problem, machine, &calendars[machine])),
-        );
+        found.extend(overloads(problem, &calendars));
     }
     found
 }
 
-/// The fewest orders whose operations, which no other machine can do, need more than the machine is open.
-fn overload(problem: &Problem, machine: usize, calendar: &Calendar) -> Option<Conflict> {
-    let mut loads: Vec<(i64, &str)> = Vec::new();
+/// Whether an operation that its machines could finish by the horizon waits too long for whoever has the skill.
+fn away(
+    problem: &Problem,
+    calendars: &[Calendar],
+    order: &Order,
+    operation: &Operation,
+    free: i64,
+    end: i64,
+) -> Option<Conflict> {
+    let skill = operation.skill.as_ref()?;
+    let skilled = || problem.workers.iter().filter(|worker| worker.skills.contains(skill));
+    let ends = skilled().flat_map(|worker| {
+        let absent = Calendar::new(&worker.closed);
+        operation.modes.iter().map(move |mode| {
+            let both = calendars[mode.machine].union(&absent);
+            both.fit(free, mode.duration, operation.can_pause).1
+        })
+    });
+    let with_workers = ends.min()?;
+    if end > problem.horizon || with_workers <= problem.horizon {
+        return None;
+    }
+    Some(Conflict::Away {
+        order: order.name.clone(),
+        operation: operation.name.clone(),
+        skill: skill.clone(),
+        workers: skilled().map(|worker| worker.name.clone()).collect(),
+        end: with_workers,
+        horizon: problem.horizon,
+    })
+}
+
+/// Machines, and workers, that operations have no choice but to share, and that are there for less than those take.
+fn overloads(problem: &Problem, calendars: &[Calendar]) -> Vec<Conflict> {
+    let mut found = Vec::new();
+    let on_machines = needs(problem, |operation| {
+        let mut machines: Vec<usize> = operation.modes.iter().map(|mode| mode.machine).collect();
+        machines.sort_unstable();
+        machines.dedup();
+        machines
+    });
+    for Overload { of, orders, needed, open } in overloaded(problem, &on_machines, calendars) {
+        let machines = of.iter().map(|&idx| problem.machines[idx].name.clone()).collect();
+        found.push(Conflict::Load { machines, orders, needed, open });
+    }
+    let absent: Vec<Calendar> =
+        problem.workers.iter().map(|worker| Calendar::new(&worker.closed)).collect();
+    let of_workers = needs(problem, |operation| {
+        let has = |idx: &usize| {
+            operation
+                .skill
+                .as_ref()
+                .is_some_and(|skill| problem.workers[*idx].skills.contains(skill))
+        };
+        (0..problem.workers.len()).filter(has).collect()
+    });
+    for Overload { of, orders, needed, open } in overloaded(problem, &of_workers, &absent) {
+        let workers = of.iter().map(|&idx| problem.workers[idx].name.clone()).collect();
+        found.push(Conflict::Workers { workers, orders, needed, open });
+    }
+    found
+}
+
+/// What one operation takes at least, of which machines or workers.
+struct Need {
+    order: usize,
+    of: Vec<usize>,
+    shortest: i64,
+}
+
+fn needs(problem: &Problem, of: impl Fn(&Operation) -> Vec<usize>) -> Vec<Need> {
+    let mut needs = Vec::new();
     for (idx, order) in problem.orders.iter().enumerate() {
         let n_frozen = problem.frozen.iter().filter(|placement| placement.order == idx).count();
-        let only_here = order.operations.iter().skip(n_frozen).filter(|operation| {
-            !operation.modes.is_empty()
-                && operation.modes.iter().all(|mode| mode.machine == machine)
-        });
-        let shortest = only_here
-            .map(|operation| operation.modes.iter().map(|mode| mode.duration).min().unwrap_or(0));
-        loads.push((shortest.sum(), &order.name));
+        for operation in order.operations.iter().skip(n_frozen) {
+            let shortest = operation.modes.iter().map(|mode| mode.duration).min().unwrap_or(0);
+            needs.push(Need { order: idx, of: of(operation), shortest });
+        }
     }
-    loads.sort_by_key(|&(load, _)| -load);
-    let open = calendar.total_open(problem.now, problem.horizon);
+    needs.retain(|need| !need.of.is_empty());
+    needs
+}
+
+struct Overload {
+    of: Vec<usize>,
+    orders: Vec<String>,
+    needed: i64,
+    open: i64,
+}
+
+/// Every smallest set of things that some operation can choose from, and that all operations bound to it overload.
+fn overloaded(problem: &Problem, needs: &[Need], calendars: &[Calendar]) -> Vec<Overload> {
+    let mut sets: Vec<&Vec<usize>> = needs.iter().map(|need| &need.of).collect();
+    sets.sort_unstable_by_key(|set| (set.len(), *set));
+    sets.dedup();
+    let mut found: Vec<Overload> = Vec::new();
+    for set in sets {
+        let is_within = |of: &[usize]| of.iter().all(|idx| set.contains(idx));
+        if found.iter().any(|known| is_within(&known.of)) {
+            continue;
+        }
+        let mut loads = vec![0_i64; problem.orders.len()];
+        needs.iter().filter(|it| is_within(&it.of)).for_each(|it| loads[it.order] += it.shortest);
+        let open = |&idx: &usize| calendars[idx].total_open(problem.now, problem.horizon);
+        let open = set.iter().map(open).sum();
+        if let Some((orders, needed)) = fewest_above(problem, &loads, open) {
+            found.push(Overload { of: set.clone(), orders, needed, open });
+        }
+    }
+    found
+}
+
+/// The fewest orders whose loads together are above a limit, and what those are.
+fn fewest_above(problem: &Problem, loads: &[i64], limit: i64) -> Option<(Vec<String>, i64)> {
+    let mut by_load: Vec<usize> = (0..loads.len()).collect();
+    by_load.sort_by_key(|&order| -loads[order]);
     let mut needed = 0;
-    let mut orders = Vec::new();
-    for (load, name) in loads {
-        needed += load;
-        orders.push(name.to_owned());
-        if needed > open {
-            let machine = problem.machines[machine].name.clone();
-            return Some(Conflict::Load { machine, orders, needed, open });
+    for (n_before, &order) in by_load.iter().enumerate() {
+        needed += loads[order];
+        if needed > limit {
+            let names = by_load[..=n_before].iter().map(|&it| problem.orders[it].name.clone());
+            return Some((names.collect(), needed));
         }
     }
     None

@@ -111,9 +111,42 @@ fn the_fewest_orders_that_overload_a_machine_are_named() {
         orders.map(|(name, duration)| order(name, vec![step(vec![mode(0, duration)])])).to_vec();
     let mut problem = Problem { horizon: 100, ..problem(vec![machine("press")], orders) };
     problem.machines[0].closed = vec![(50, 60)];
+    assert_eq!(conflict(&problem), "no plan exists: b, c, a need 115 on press, open for 90");
+}
+
+#[test]
+fn workers_who_are_away_or_have_too_much_to_do_are_named() {
+    let by_hand = |machine: usize| Operation {
+        skill: Some("weld".to_owned()),
+        ..step(vec![mode(machine, 60)])
+    };
+    let ann = |closed: Vec<(i64, i64)>| Worker {
+        name: "Ann".to_owned(),
+        skills: vec!["weld".to_owned()],
+        closed,
+    };
+    let orders = vec![order("a", vec![by_hand(0)]), order("b", vec![by_hand(1)])];
+    let machines = vec![machine("M"), machine("N")];
+    let mut problem = Problem { horizon: 100, ..problem(machines, orders) };
+    problem.workers = vec![ann(vec![])];
+    assert_eq!(conflict(&problem), "no plan exists: a, b need 120 of Ann, there for 100");
+    problem.orders.pop();
+    problem.workers = vec![ann(vec![(30, 90)])];
     assert_eq!(
         conflict(&problem),
-        "no plan exists: b, c, a need 115 on press, which is open for 90"
+        "no plan exists: a, mill needs skill weld, and with the times of Ann it could be finished at 150 at the earliest, after the horizon 100"
+    );
+}
+
+#[test]
+fn two_machines_that_have_too_much_to_do_together_are_named() {
+    let either = || step(vec![mode(0, 60), mode(1, 70)]);
+    let orders = ["a", "b", "c", "d"].map(|name| order(name, vec![either()])).to_vec();
+    let machines = vec![machine("saw"), machine("mill")];
+    let problem = Problem { horizon: 100, ..problem(machines, orders) };
+    assert_eq!(
+        conflict(&problem),
+        "no plan exists: a, b, c, d need 240 on saw and mill, open for 200"
     );
 }
 
