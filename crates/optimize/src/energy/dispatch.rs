@@ -3,15 +3,18 @@
 //! [`plan`] gives the least cost over a horizon whose loads and prices are given, with a proof of optimality unless
 //! time runs out. Used again at every step with new forecasts ([`forecast`]) it is a rolling control: the first step
 //! is done, the rest is planned anew. [`Problem::cost_of`] prices any plan without the solver, and refuses one that
-//! breaks a limit.
+//! breaks a limit. Where no plan is possible, the error names a smallest set of conditions that cannot hold together.
 
+mod advice;
 mod check;
+mod conflict;
 pub mod forecast;
+mod judge;
 mod model;
+mod solve;
 
-use crate::{Bounds, Constraint, Evidence, Gain, Recommendation, Step};
-
-pub use model::plan;
+pub use advice::recommend;
+pub use solve::plan;
 
 /// A battery, or any store of electrical energy.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,6 +58,17 @@ pub enum DemandCharge {
     },
 }
 
+/// What the grid's power gives off, and what that may come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Carbon<'a> {
+    /// Kilograms of CO₂ per kWh drawn, one value per step. What is sold takes nothing off.
+    pub kg_per_kwh: &'a [f64],
+    /// Price per kilogram, beside the price of the energy; 0 to count only.
+    pub price_per_kg: f64,
+    /// Most kilograms over the horizon, if they are capped.
+    pub most_kg: Option<f64>,
+}
+
 /// Work that has to be done, but not at a fixed time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shiftable {
@@ -77,17 +91,18 @@ pub struct Problem<'a> {
     pub step_h: f64,
     /// Load that cannot be moved.
     pub load_kw: &'a [f64],
-    /// Photovoltaics; empty for none. What cannot be used or sold is curtailed.
+    /// Photovoltaics; empty for none. What cannot be used or sold is curtailed. Down to -0.1 kW, as meters show at
+    /// night, counts as 0.
     pub solar_kw: &'a [f64],
-    /// Price per kWh drawn, all parts together; a price of CO₂ times the grid's intensity is one of them.
+    /// Price per kWh drawn, all parts together but CO₂.
     pub price: &'a [f64],
     /// Price per kWh sold; empty where nothing can be.
     pub feed_in: &'a [f64],
     /// Most that the grid connection gives.
     pub grid_kw: f64,
-    /// Number of the billing month of each step, rising from 0.
+    /// Number of the billing month of each step, rising from 0 by one at most.
     pub month: &'a [usize],
-    /// Number of the day of each step, rising from 0 over all months.
+    /// Number of the day of each step, rising by one at most, over all months.
     pub day: &'a [usize],
     /// What peaks cost.
     pub demand: DemandCharge,
@@ -99,6 +114,8 @@ pub struct Problem<'a> {
     pub battery: Option<Battery>,
     /// Work to place.
     pub shiftable: &'a [Shiftable],
+    /// CO₂ of the grid's power; `None` where nobody counts.
+    pub co2: Option<Carbon<'a>>,
 }
 
 /// A dispatch.
@@ -116,63 +133,18 @@ pub struct Plan {
     pub stored_kwh: Vec<f64>,
     /// Step in which each shiftable work begins.
     pub starts: Vec<usize>,
-    /// Energy and demand, without the worth of what is left in the battery.
+    /// Energy, CO₂ and demand, without the worth of what is left in the battery.
     pub cost: f64,
     /// Part of it that is for peaks.
     pub demand_cost: f64,
-    /// Whether it is proven that nothing is cheaper.
+    /// CO₂ in kilograms; 0 where nobody counts.
+    pub co2_kg: f64,
+    /// What the plan makes small: the cost, plus caution, less the worth of what is left in the battery.
+    pub objective: f64,
+    /// No plan has a smaller objective; negative infinity where nothing is proven.
+    pub bound: f64,
+    /// Whether it is proven that no plan has a smaller objective.
     pub is_optimal: bool,
-}
-
-/// The plan as a recommendation against doing without battery and moving nothing.
-///
-/// `now_cost`: cost of the same horizon as it is run today. The gain has no chance in it, as loads and prices are
-/// given; the uncertainty of forecasts is the caller's to add.
-pub fn recommend(
-    problem: &Problem,
-    plan: &Plan,
-    now_cost: f64,
-    currency: &str,
-    valid_until_us: i64,
-) -> Recommendation {
-    let gain = now_cost - plan.cost;
-    let peak = plan.grid_kw.iter().copied().fold(0.0, f64::max);
-    let mut steps: Vec<Step> = problem
-        .shiftable
-        .iter()
-        .zip(&plan.starts)
-        .map(|(work, start)| Step {
-            what: format!("begin of {}", work.name),
-            now: None,
-            proposed: format!("step {start}"),
-        })
-        .collect();
-    if let (Some(charge), Some(discharge)) = (plan.charge_kw.first(), plan.discharge_kw.first()) {
-        let proposed = format!("{:.1} kW", charge - discharge);
-        steps.push(Step { what: "battery, charging positive".into(), now: None, proposed });
-    }
-    Recommendation {
-        summary: format!(
-            "{gain:.2} {currency} less over {} steps, highest draw {peak:.1} kW",
-            plan.grid_kw.len()
-        ),
-        steps,
-        gain: Gain::certain(gain, currency),
-        constraints: vec![Constraint {
-            what: "grid connection, kW".into(),
-            slack: problem.grid_kw - peak,
-        }],
-        evidence: Evidence {
-            window_us: None,
-            inputs: vec![
-                ("steps".into(), plan.grid_kw.len().to_string()),
-                ("demand cost".into(), format!("{:.2}", plan.demand_cost)),
-            ],
-            seed: 0,
-        },
-        valid_until_us,
-        bounds: Bounds { objective: plan.cost, bound: plan.is_optimal.then_some(plan.cost) },
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The case of Pérez-Piñeiro, Skogestad, Boyd (2023): 40 kWh, 20 kW, efficiencies 0.95, prices by the hour, and a fee by
 //! the mean of the three highest daily peaks of a month.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use optimize::energy::dispatch::forecast::{Habit, same_hours};
 use optimize::energy::dispatch::{Battery, DemandCharge, Plan, Problem, plan};
@@ -27,6 +29,10 @@ struct House {
     spot: Vec<f64>,
     tou: Vec<f64>,
     month: Vec<usize>,
+}
+
+fn limit(seconds: f64) -> optimize::Control<'static> {
+    optimize::Control::time(0, Duration::from_secs_f64(seconds), 1)
 }
 
 fn battery() -> Battery {
@@ -95,6 +101,7 @@ impl House {
             peak_today_kw: 0.0,
             battery: Some(battery()),
             shiftable: &[],
+            co2: None,
         }
     }
 }
@@ -104,7 +111,7 @@ pub(super) fn optimum(options: &Options) -> anyhow::Result<Table> {
     let day: Vec<usize> = (0..N_YEAR).map(|hour| hour / 24).collect();
     let problem = house.problem(&day);
     let clock = CpuClock::start();
-    let best = plan(&problem, options.seconds.unwrap_or(600.0))?;
+    let best = plan(&problem, &limit(options.seconds.unwrap_or(600.0)))?;
     let cpu_s = clock.seconds();
     let (energy, demand) = problem.cost_of(&best)?;
     let mut table = Table::new(
@@ -208,8 +215,9 @@ impl Control<'_> {
             peak_today_kw: so_far,
             battery: Some(battery),
             shiftable: &[],
+            co2: None,
         };
-        let best = plan(&problem, 10.0)?;
+        let best = plan(&problem, &limit(10.0))?;
         self.slowest_s = self.slowest_s.max(clock.seconds());
         self.stored = best.stored_kwh[0];
         let grid = best.grid_kw[0];

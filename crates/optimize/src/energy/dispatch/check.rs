@@ -1,10 +1,13 @@
-//! Inputs before the solver sees them, and plans after it.
+//! Inputs, before the solver sees them.
 
 use super::super::Error;
-use super::{DemandCharge, Plan, Problem};
+use super::judge::TOLERANCE;
+use super::{DemandCharge, Problem};
 
-/// Slack allowed to a plan's limits, in kW and kWh.
-const TOLERANCE: f64 = 1e-5;
+/// Largest power, energy or price; sums of a year of quarter hours stay exact enough.
+const MOST: f64 = 1e9;
+/// Meters show so little below 0 at night.
+const NIGHT_KW: f64 = -0.1;
 
 impl Problem<'_> {
     /// Steps of the horizon.
@@ -12,57 +15,119 @@ impl Problem<'_> {
         self.load_kw.len()
     }
 
-    /// Load less photovoltaics of a step, before battery and shiftable work.
+    /// Photovoltaics of a step, never negative.
     pub(super) fn solar(&self, step: usize) -> f64 {
-        self.solar_kw.get(step).copied().unwrap_or(0.0)
+        self.solar_kw.get(step).map_or(0.0, |kw| kw.max(0.0))
     }
 
-    /// Whether the numbers fit together and no single step is impossible.
+    /// CO₂ of a step in kilograms per kWh.
+    pub(super) fn kg_per_kwh(&self, step: usize) -> f64 {
+        self.co2.and_then(|co2| co2.kg_per_kwh.get(step).copied()).unwrap_or(0.0)
+    }
+
+    /// Steps of each billing month, in order.
+    pub(super) fn months(&self) -> Vec<Vec<usize>> {
+        let steps: Vec<usize> = (0..self.n_steps()).collect();
+        steps.chunk_by(|a, b| self.month[*a] == self.month[*b]).map(<[usize]>::to_vec).collect()
+    }
+
+    /// Whether the numbers fit together, each work fits into its own window, and each load alone can be met.
     pub(super) fn check(&self) -> Result<(), Error> {
+        self.check_numbers()?;
+        self.check_work()?;
+        self.check_connection()
+    }
+
+    /// Whether lengths and ranges are right.
+    pub(super) fn check_numbers(&self) -> Result<(), Error> {
         let expected = self.n_steps();
+        let kg_per_kwh = self.co2.map_or(&[][..], |co2| co2.kg_per_kwh);
+        let (any, zero) = (-MOST, 0.0);
         let columns = [
-            ("price", self.price.len(), false),
-            ("billing month", self.month.len(), false),
-            ("day", self.day.len(), false),
-            ("photovoltaics", self.solar_kw.len(), true),
-            ("feed-in price", self.feed_in.len(), true),
+            ("load", self.load_kw, false, any),
+            ("price", self.price, false, any),
+            ("photovoltaics", self.solar_kw, true, NIGHT_KW),
+            ("feed-in price", self.feed_in, true, any),
+            ("CO₂ per kWh", kg_per_kwh, self.co2.is_none(), zero),
         ];
-        for (what, n, may_be_empty) in columns {
+        for (what, values, may_be_empty, least) in columns {
+            let n = values.len();
             if n != expected && !(may_be_empty && n == 0) {
                 return Err(Error::Length { what, n, expected });
             }
+            values.iter().try_for_each(|value| within(what, *value, least))?;
         }
-        let all = [
-            ("load", self.load_kw),
-            ("price", self.price),
-            ("photovoltaics", self.solar_kw),
-            ("feed-in price", self.feed_in),
-        ];
-        for (what, values) in all {
-            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                return Err(Error::Number { what, value: *value, must_be: "finite" });
+        let past = self.past_peaks_kw.iter();
+        past.copied().try_for_each(|kw| within("daily peak of the past", kw, zero))?;
+        self.check_order("billing month", self.month, 0)?;
+        self.check_order("day", self.day, self.day.first().copied().unwrap_or(0))?;
+        within("length of a step", self.step_h, f64::MIN_POSITIVE)?;
+        within("highest draw today", self.peak_today_kw, zero)?;
+        // An unlimited connection is one of a gigawatt.
+        within("grid connection", self.grid_kw, zero)?;
+        let co2 = self.co2.map_or([0.0; 2], |co2| [co2.price_per_kg, co2.most_kg.unwrap_or(0.0)]);
+        within("price of CO₂", co2[0], zero)?;
+        within("cap of CO₂", co2[1], zero)?;
+        self.check_demand()?;
+        self.check_battery()
+    }
+
+    fn check_order(
+        &self,
+        what: &'static str,
+        numbers: &[usize],
+        first: usize,
+    ) -> Result<(), Error> {
+        let (n, expected) = (numbers.len(), self.n_steps());
+        if n != expected {
+            return Err(Error::Length { what, n, expected });
+        }
+        let mut last = first;
+        for number in numbers {
+            if *number < last || *number > last.saturating_add(1) || numbers[0] != first {
+                let must_be = "0 at first, and then as before or one more";
+                return Err(Error::Number { what, value: *number as f64, must_be });
             }
+            last = *number;
         }
-        if !(self.step_h > 0.0 && self.step_h.is_finite()) {
-            return Err(Error::Number {
-                what: "length of a step",
-                value: self.step_h,
-                must_be: "above 0 hours",
-            });
+        Ok(())
+    }
+
+    fn check_demand(&self) -> Result<(), Error> {
+        let (tiers, n_days, caution) = match &self.demand {
+            DemandCharge::None => return Ok(()),
+            DemandCharge::PerKw(price) => return within("price per kW of peak", *price, 0.0),
+            DemandCharge::Tiered { tiers, n_days, caution } => (tiers, *n_days, *caution),
+        };
+        within("caution", caution, 0.0)?;
+        let n_tiers = tiers.len() as f64;
+        within("number of tiers", n_tiers, 1.0)?;
+        within("number of days that count", n_days as f64, 1.0)?;
+        let mut last = (0.0, 0.0);
+        for &(limit_kw, fee) in tiers {
+            within("limit of a tier, which must rise", limit_kw, last.0)?;
+            within("fee of a tier, which must rise", fee, last.1)?;
+            last = (limit_kw, fee);
         }
-        self.check_battery()?;
-        self.check_work()?;
-        self.check_connection()
+        Ok(())
     }
 
     fn check_battery(&self) -> Result<(), Error> {
         let Some(battery) = self.battery else { return Ok(()) };
         for (what, value) in [
+            ("capacity", battery.capacity_kwh),
+            ("charging power", battery.charge_kw),
+            ("discharging power", battery.discharge_kw),
+        ] {
+            within(what, value, 0.0)?;
+        }
+        within("worth of energy at the end", battery.end_value, -MOST)?;
+        for (what, value) in [
             ("charge efficiency", battery.charge_efficiency),
             ("discharge efficiency", battery.discharge_efficiency),
             ("share kept per hour", battery.kept_per_h),
         ] {
-            if !(value > 0.0 && value <= 1.0) {
+            if !(value > 1e-6 && value <= 1.0) {
                 return Err(Error::Number { what, value, must_be: "above 0 and at most 1" });
             }
         }
@@ -80,8 +145,9 @@ impl Problem<'_> {
 
     fn check_work(&self) -> Result<(), Error> {
         for work in self.shiftable {
+            within("power of a work", work.power_kw, 0.0)?;
             let latest = work.latest.min(self.n_steps());
-            if work.n_steps == 0 || work.earliest + work.n_steps > latest {
+            if work.n_steps == 0 || work.earliest.saturating_add(work.n_steps) > latest {
                 let conflict = format!(
                     "{} takes {} steps, but may run only from step {} to {latest}; widen its window",
                     work.name, work.n_steps, work.earliest
@@ -105,89 +171,19 @@ impl Problem<'_> {
         }
         Ok(())
     }
-
-    /// Recomputes what a plan costs, without the solver: energy and demand, in this order.
-    ///
-    /// # Errors
-    /// If the plan breaks a limit, with the step and the limit.
-    pub fn cost_of(&self, plan: &Plan) -> Result<(f64, f64), Error> {
-        let mut load: Vec<f64> = self.load_kw.to_vec();
-        for (work, start) in self.shiftable.iter().zip(&plan.starts) {
-            let is_inside =
-                *start >= work.earliest && start + work.n_steps <= work.latest.min(load.len());
-            breach(is_inside, *start, &work.name)?;
-            load[*start..start + work.n_steps].iter_mut().for_each(|kw| *kw += work.power_kw);
-        }
-        let mut stored = self.battery.map_or(0.0, |battery| battery.start_kwh);
-        let mut energy = 0.0;
-        for (step, need) in load.iter().enumerate() {
-            let [grid, sold, charge, discharge] =
-                [&plan.grid_kw, &plan.sold_kw, &plan.charge_kw, &plan.discharge_kw]
-                    .map(|column| column[step]);
-            breach(
-                [grid, sold, charge, discharge].iter().all(|kw| *kw >= -TOLERANCE),
-                step,
-                "sign",
-            )?;
-            breach(grid <= self.grid_kw + TOLERANCE, step, "grid connection")?;
-            let sun_used = need + charge + sold - grid - discharge;
-            breach(
-                (-TOLERANCE..=self.solar(step) + TOLERANCE).contains(&sun_used),
-                step,
-                "balance of power",
-            )?;
-            if let Some(battery) = self.battery {
-                stored = stored * battery.kept_per_h.powf(self.step_h)
-                    + self.step_h
-                        * (charge * battery.charge_efficiency
-                            - discharge / battery.discharge_efficiency);
-                let is_inside = (-TOLERANCE..=battery.capacity_kwh + TOLERANCE).contains(&stored);
-                breach(is_inside, step, "battery capacity")?;
-                let is_slow = charge <= battery.charge_kw + TOLERANCE
-                    && discharge <= battery.discharge_kw + TOLERANCE;
-                breach(is_slow, step, "battery power")?;
-            }
-            let feed_in = self.feed_in.get(step).copied().unwrap_or(0.0);
-            energy += self.step_h * (grid * self.price[step] - sold * feed_in);
-        }
-        Ok((energy, self.demand_cost(&plan.grid_kw)))
-    }
-
-    fn demand_cost(&self, grid_kw: &[f64]) -> f64 {
-        let n_months = self.month.last().map_or(0, |last| last + 1);
-        let mut total = 0.0;
-        for month in 0..n_months {
-            let mut peaks: Vec<f64> =
-                if month == 0 { self.past_peaks_kw.to_vec() } else { Vec::new() };
-            let steps: Vec<usize> =
-                (0..grid_kw.len()).filter(|step| self.month[*step] == month).collect();
-            for day in steps.chunk_by(|a, b| self.day[*a] == self.day[*b]) {
-                let today = if day[0] == 0 { self.peak_today_kw } else { 0.0 };
-                peaks.push(day.iter().map(|step| grid_kw[*step]).fold(today, f64::max));
-            }
-            total += month_fee(&self.demand, peaks);
-        }
-        total
-    }
 }
 
-/// Fee of one month with these daily peaks.
-fn month_fee(demand: &DemandCharge, mut peaks: Vec<f64>) -> f64 {
-    peaks.sort_by(|a, b| b.total_cmp(a));
-    match demand {
-        DemandCharge::None => 0.0,
-        DemandCharge::PerKw(price) => price * peaks.first().copied().unwrap_or(0.0),
-        DemandCharge::Tiered { tiers, n_days, .. } => {
-            let mean = peaks.iter().take(*n_days).sum::<f64>() / *n_days as f64;
-            let tier = tiers.iter().find(|(limit, _)| mean <= limit + TOLERANCE).or(tiers.last());
-            tier.map_or(0.0, |(_, fee)| *fee)
-        }
-    }
-}
-
-fn breach(is_kept: bool, step: usize, limit: &str) -> Result<(), Error> {
-    if is_kept {
+/// That `value` is from `least` to a billion; NaN never is.
+fn within(what: &'static str, value: f64, least: f64) -> Result<(), Error> {
+    if (least..=MOST).contains(&value) {
         return Ok(());
     }
-    Err(Error::Infeasible { conflict: format!("step {step} breaks {limit}") })
+    let must_be = if least < 0.0 {
+        "a number that is not too far below 0, and at most a billion"
+    } else if least > 0.0 {
+        "above 0, rising where there are several, and at most a billion"
+    } else {
+        "not negative and at most a billion"
+    };
+    Err(Error::Number { what, value, must_be })
 }

@@ -1,134 +1,94 @@
 //! The mixed-integer program.
 
-use good_lp::solvers::{SolutionStatus, microlp::microlp};
-use good_lp::{
-    Expression, ProblemVariables, ResolutionError, Solution, SolverModel, Variable, WithTimeLimit,
-    constraint, variable,
-};
+use good_lp::{Expression, ProblemVariables, Variable, constraint, variable};
 
-use super::super::Error;
-use super::{DemandCharge, Plan, Problem};
+use super::conflict::Condition;
+use super::{DemandCharge, Problem, Shiftable};
 
-/// The plan of least cost.
-///
-/// `limit_s`: seconds after which the best plan so far is taken. Deterministic unless the limit strikes.
-/// Cost: linear programs of five columns per step; a year of hours with twelve tiered months takes some 20 s.
-///
-/// # Errors
-/// If the numbers do not fit together, no plan is possible (with the conflict, where one step or one work alone
-/// shows it), or no plan was found in time.
-///
-/// ```
-/// use optimize::energy::dispatch::{Battery, DemandCharge, Problem, plan};
-/// // Buy 2 kWh more at 0.10 and use them at 0.30: 0.20 · 2 saved.
-/// let battery = Battery { capacity_kwh: 2.0, charge_kw: 2.0, discharge_kw: 2.0, charge_efficiency: 1.0,
-///     discharge_efficiency: 1.0, kept_per_h: 1.0, start_kwh: 0.0, end_kwh: None, end_value: 0.0 };
-/// let problem = Problem { step_h: 1.0, load_kw: &[4.0, 4.0], solar_kw: &[], price: &[0.1, 0.3], feed_in: &[],
-///     grid_kw: 10.0, month: &[0, 0], day: &[0, 0], demand: DemandCharge::None, past_peaks_kw: &[],
-///     peak_today_kw: 0.0, battery: Some(battery), shiftable: &[] };
-/// let best = plan(&problem, 1.0)?;
-/// assert_eq!(best.grid_kw, [6.0, 2.0]);
-/// assert!((best.cost - 1.2).abs() < 1e-9 && best.is_optimal);
-/// # Ok::<(), optimize::energy::Error>(())
-/// ```
-pub fn plan(problem: &Problem, limit_s: f64) -> Result<Plan, Error> {
-    problem.check()?;
-    if problem.n_steps() == 0 {
-        return Ok(Plan { is_optimal: true, ..Plan::default() });
-    }
-    let mut model = Model::default();
-    let columns = model.columns(problem);
-    model.flows(problem, &columns);
-    model.peaks(problem, &columns);
-    let mut solver = model.variables.minimise(model.cost).using(microlp).with_time_limit(limit_s);
-    for row in model.rows {
-        solver.add_constraint(row);
-    }
-    let solution = solver.solve().map_err(failure)?;
-    let is_optimal = matches!(solution.status(), SolutionStatus::Optimal);
-    let value =
-        |list: &[Variable]| list.iter().map(|v| solution.value(*v).max(0.0)).collect::<Vec<f64>>();
-    let begin = |starts: &Vec<(usize, Variable)>| {
-        starts.iter().find(|(_, chosen)| solution.value(*chosen) > 0.5).map_or(0, |(step, _)| *step)
-    };
-    let or_zeros =
-        |list: Vec<f64>| if list.is_empty() { vec![0.0; problem.n_steps()] } else { list };
-    let mut plan = Plan {
-        grid_kw: value(&columns.grid),
-        sold_kw: or_zeros(value(&columns.sold)),
-        charge_kw: or_zeros(value(&columns.charge)),
-        discharge_kw: or_zeros(value(&columns.discharge)),
-        stored_kwh: value(&columns.stored),
-        starts: columns.starts.iter().map(begin).collect(),
-        cost: 0.0,
-        demand_cost: 0.0,
-        is_optimal,
-    };
-    let (energy, demand) = problem.cost_of(&plan)?;
-    (plan.cost, plan.demand_cost) = (energy + demand, demand);
-    Ok(plan)
-}
-
-fn failure(error: ResolutionError) -> Error {
-    match error {
-        ResolutionError::Infeasible => Error::Infeasible {
-            conflict:
-                "load, connection, battery limits and its charge at the end cannot all hold; \
-                       free the charge at the end or raise the connection"
-                    .into(),
-        },
-        other => Error::Solver(other.to_string()),
-    }
-}
-
+/// Variables, what is made small, and rows; some conditions may be left out.
 #[derive(Default)]
-struct Model {
-    variables: ProblemVariables,
-    cost: Expression,
-    rows: Vec<good_lp::Constraint>,
+pub(super) struct Model {
+    pub(super) variables: ProblemVariables,
+    pub(super) cost: Expression,
+    pub(super) rows: Vec<good_lp::Constraint>,
+    pub(super) columns: Columns,
+    dropped: Vec<Condition>,
 }
 
-#[derive(Default)]
-struct Columns {
-    grid: Vec<Variable>,
-    sold: Vec<Variable>,
-    charge: Vec<Variable>,
-    discharge: Vec<Variable>,
-    stored: Vec<Variable>,
+#[derive(Clone, Default)]
+pub(super) struct Columns {
+    pub(super) grid: Vec<Variable>,
+    pub(super) sold: Vec<Variable>,
+    pub(super) charge: Vec<Variable>,
+    pub(super) discharge: Vec<Variable>,
+    pub(super) stored: Vec<Variable>,
     sun: Vec<Option<Variable>>,
     /// Of each work: the steps in which it may begin.
-    starts: Vec<Vec<(usize, Variable)>>,
+    pub(super) starts: Vec<Vec<(usize, Variable)>>,
 }
 
 impl Model {
+    /// The program of a checked problem with steps, without the conditions that are `dropped`.
+    pub(super) fn new(problem: &Problem, dropped: &[Condition]) -> Self {
+        let mut model = Self { dropped: dropped.to_vec(), ..Self::default() };
+        let columns = model.columns(problem);
+        model.flows(problem, &columns);
+        model.battery(problem, &columns);
+        model.carbon(problem, &columns);
+        model.peaks(problem, &columns);
+        Self { columns, ..model }
+    }
+
+    fn is_dropped(&self, condition: Condition) -> bool {
+        self.dropped.contains(&condition)
+    }
+
+    /// A limit, or none if its condition is dropped.
+    fn most(&self, condition: Condition, most: f64) -> f64 {
+        if self.is_dropped(condition) { f64::INFINITY } else { most }
+    }
+
     fn columns(&mut self, problem: &Problem) -> Columns {
         let n = problem.n_steps();
+        let grid_kw = self.most(Condition::Grid, problem.grid_kw);
+        let battery = problem.battery.map(|battery| {
+            let charge_kw = self.most(Condition::Charging, battery.charge_kw);
+            let discharge_kw = self.most(Condition::Discharging, battery.discharge_kw);
+            (charge_kw, discharge_kw, self.most(Condition::Capacity, battery.capacity_kwh))
+        });
+        let works: Vec<Option<&Shiftable>> = problem
+            .shiftable
+            .iter()
+            .enumerate()
+            .map(|(idx, work)| (!self.is_dropped(Condition::Work(idx))).then_some(work))
+            .collect();
         let mut bounded = |n: usize, most: f64| -> Vec<Variable> {
             (0..n).map(|_| self.variables.add(variable().min(0.0).max(most))).collect()
         };
-        let mut columns = Columns { grid: bounded(n, problem.grid_kw), ..Columns::default() };
+        let mut columns = Columns { grid: bounded(n, grid_kw), ..Columns::default() };
         if !problem.feed_in.is_empty() {
-            columns.sold = bounded(n, problem.grid_kw);
+            columns.sold = bounded(n, grid_kw);
         }
-        if let Some(battery) = problem.battery {
-            columns.charge = bounded(n, battery.charge_kw);
-            columns.discharge = bounded(n, battery.discharge_kw);
-            columns.stored = bounded(n, battery.capacity_kwh);
+        if let Some((charge_kw, discharge_kw, capacity_kwh)) = battery {
+            columns.charge = bounded(n, charge_kw);
+            columns.discharge = bounded(n, discharge_kw);
+            columns.stored = bounded(n, capacity_kwh);
         }
         columns.sun = (0..n)
             .map(|step| (problem.solar(step) > 0.0).then(|| bounded(1, problem.solar(step))[0]))
             .collect();
-        let mut begins = |work: &super::Shiftable| -> Vec<(usize, Variable)> {
+        let mut begins = |work: &Option<&Shiftable>| -> Vec<(usize, Variable)> {
+            let Some(work) = work else { return Vec::new() };
             let last = work.latest.min(n) - work.n_steps;
             (work.earliest..=last)
                 .map(|step| (step, self.variables.add(variable().binary())))
                 .collect()
         };
-        columns.starts = problem.shiftable.iter().map(&mut begins).collect();
+        columns.starts = works.iter().map(&mut begins).collect();
         columns
     }
 
-    /// Energy cost, balance of power, the battery from step to step, and each work once.
+    /// Energy cost, balance of power, and each work once.
     fn flows(&mut self, problem: &Problem, columns: &Columns) {
         for step in 0..problem.n_steps() {
             let grid = columns.grid[step];
@@ -154,11 +114,20 @@ impl Model {
             }
             self.rows.push(constraint!(supply == problem.load_kw[step]));
         }
-        for starts in &columns.starts {
+        for starts in columns.starts.iter().filter(|starts| !starts.is_empty()) {
             let once: Expression = starts.iter().map(|(_, chosen)| *chosen).sum();
             self.rows.push(constraint!(once == 1.0));
         }
-        self.battery(problem, columns);
+    }
+
+    fn carbon(&mut self, problem: &Problem, columns: &Columns) {
+        let Some(co2) = problem.co2 else { return };
+        let drawn = columns.grid.iter().zip(co2.kg_per_kwh);
+        let kg: Expression = drawn.map(|(grid, kg)| problem.step_h * kg * *grid).sum();
+        self.cost += co2.price_per_kg * kg.clone();
+        if let Some(most_kg) = co2.most_kg.filter(|_| !self.is_dropped(Condition::Carbon)) {
+            self.rows.push(constraint!(kg <= most_kg));
+        }
     }
 
     fn battery(&mut self, problem: &Problem, columns: &Columns) {
@@ -176,18 +145,16 @@ impl Model {
         }
         let last = columns.stored[problem.n_steps() - 1];
         match battery.end_kwh {
+            Some(_) if self.is_dropped(Condition::End) => {}
             Some(end) => self.rows.push(constraint!(last == end)),
             None => self.cost -= battery.end_value * last,
         }
     }
 
     fn peaks(&mut self, problem: &Problem, columns: &Columns) {
-        let n_months = problem.month.last().map_or(0, |last| last + 1);
-        for month in 0..n_months {
+        for (month, steps) in problem.months().into_iter().enumerate() {
             let past: &[f64] = if month == 0 { problem.past_peaks_kw } else { &[] };
             let today = if month == 0 { problem.peak_today_kw } else { 0.0 };
-            let steps: Vec<usize> =
-                (0..problem.n_steps()).filter(|step| problem.month[*step] == month).collect();
             match &problem.demand {
                 DemandCharge::None => {}
                 DemandCharge::PerKw(price) => self.highest(*price, past, today, &steps, columns),
@@ -233,11 +200,14 @@ impl Model {
             sum += over;
         }
         let (mut limit, mut once) = (Expression::default(), Expression::default());
-        for (most, cost) in fee.tiers {
+        // Without a highest tier the fee of the highest holds for any peak.
+        let endless = fee.tiers.last().map(|(_, cost)| (1e9, *cost));
+        let endless = endless.filter(|_| self.is_dropped(Condition::Tier));
+        for (most, cost) in fee.tiers.iter().copied().chain(endless) {
             let chosen = self.variables.add(variable().binary());
-            limit += fee.n_days * *most * chosen;
+            limit += fee.n_days * most * chosen;
             once += chosen;
-            self.cost += *cost * chosen;
+            self.cost += cost * chosen;
         }
         self.cost += fee.caution / fee.n_days * sum.clone();
         self.rows.push(constraint!(sum <= limit));
