@@ -3,17 +3,22 @@
 //! | where did it change? | how far apart are two samples? |
 //! |---|---|
 //! | [`change_points`] PELT, offline, exact | [`distance`] PSI, Kolmogorov–Smirnov, Wasserstein |
-//! | [`online`] Bayesian, row by row | [`mmd`] maximum mean discrepancy, all columns at once |
+//! | [`online`] Bayesian, row by row | [`mmd`] maximum mean discrepancy of few columns, by permutation |
+//! | | [`joint_discrepancy`] the same of all columns, in linear time |
 //!
 //! [`compare`] tests every column of two frames and controls the share of false discoveries (Benjamini–Hochberg),
-//! so that fifty columns do not raise fifty suspicions by chance.
+//! so that fifty columns do not raise fifty suspicions by chance; [`compare_all`] adds the test of all columns together.
 
 pub mod change_points;
 pub mod distance;
+mod joint;
 pub mod mmd;
 pub mod online;
 
+pub use joint::joint_discrepancy;
+
 use crate::Frame;
+use mmd::Discrepancy;
 
 /// How one column of two frames differs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,6 +72,44 @@ pub fn compare(reference: &Frame, recent: &Frame, false_discovery_rate: f64) -> 
         drift.has_drifted = is_discovery;
     }
     drifts
+}
+
+/// How two frames differ, column by column and as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// In column order.
+    pub columns: Vec<ColumnDrift>,
+    /// All columns together.
+    pub joint: Discrepancy,
+    /// Whether the columns together count as a discovery, beside those of single columns.
+    pub joint_has_drifted: bool,
+}
+
+/// As [`compare`], with [`joint_discrepancy`] as one more hypothesis among those whose false discoveries are controlled.
+///
+/// `seed`: of its random frequencies. Cost: O(d · n log n).
+///
+/// ```
+/// use analytics::{Frame, drift::compare_all};
+/// // Both columns have the same values before and after, but now they move together.
+/// let rows = |step: i32| (0..400).flat_map(|n| [f64::from(n % 20), f64::from(n * step % 20)]).collect::<Vec<_>>();
+/// let drift = compare_all(&Frame::from_rows(2, &rows(7)), &Frame::from_rows(2, &rows(1)), 0.05, 1);
+/// assert!(drift.joint_has_drifted && drift.columns.iter().all(|column| !column.has_drifted));
+/// ```
+pub fn compare_all(
+    reference: &Frame,
+    recent: &Frame,
+    false_discovery_rate: f64,
+    seed: u64,
+) -> Comparison {
+    let mut columns = compare(reference, recent, false_discovery_rate);
+    let joint = joint_discrepancy(reference, recent, seed);
+    let p_values = columns.iter().map(|drift| drift.p_value).chain([joint.p_value]);
+    let found = discoveries(&p_values.collect::<Vec<f64>>(), false_discovery_rate);
+    for (drift, is_discovery) in columns.iter_mut().zip(&found) {
+        drift.has_drifted = *is_discovery;
+    }
+    Comparison { columns, joint, joint_has_drifted: found.last() == Some(&true) }
 }
 
 /// Which hypotheses are rejected so that on average at most a share `rate` of the rejected are true.
