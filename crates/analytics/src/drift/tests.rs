@@ -20,7 +20,7 @@ fn levels_and_spreads_that_change_are_found_where_they_change() {
     };
     let points = pelt(&values, Change::MeanAndVariance, 3.0, 10);
     assert!(near(&points), "{points:?}");
-    let calm = pelt(&normals(2, 20_000), Change::Mean, 3.0, 5);
+    let calm = pelt(&normals(2, 200_000), Change::Mean, 3.0, 5);
     assert!(calm.is_empty(), "{calm:?}");
 }
 
@@ -63,6 +63,48 @@ fn probabilities_agree_with_the_table() {
     let root = (n as f64 / 2.0).sqrt();
     assert!((ks_p_value(1.3581 / root, n, n) - 0.05).abs() < 1e-3);
     assert!((ks_p_value(1.6276 / root, n, n) - 0.01).abs() < 1e-3);
+}
+
+/// The least cost of any segmentation of standardized values, by trying all of them.
+fn least_cost(values: &[f64], beta: f64, min_rows: usize) -> f64 {
+    let mut best = vec![f64::INFINITY; values.len() + 1];
+    best[0] = -beta;
+    for end in min_rows..=values.len() {
+        for start in 0..=end - min_rows {
+            best[end] = best[end].min(best[start] + cost(&values[start..end]) + beta);
+        }
+    }
+    best[values.len()]
+}
+
+fn cost(segment: &[f64]) -> f64 {
+    let mean = segment.iter().sum::<f64>() / segment.len() as f64;
+    segment.iter().map(|value| (value - mean).powi(2)).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Pruning loses nothing: no segmentation is cheaper, whatever the signal and the shortest segment.
+    #[test]
+    fn no_segmentation_costs_less(
+        steps in prop::collection::vec((0usize..12, -4.0..4.0f64), 1..8), seed in 0u64..999,
+        penalty in 0.2..4.0f64, min_rows in 2usize..6,
+    ) {
+        let mut noise = Noise::new(seed);
+        let mut values: Vec<f64> = Vec::new();
+        for (n, level) in steps {
+            values.extend((0..n).map(|_| level + noise.normal()));
+        }
+        prop_assume!(values.len() >= 2 * min_rows);
+        let sigma = super::change_points::neighbor_sigma(&values);
+        let values: Vec<f64> = values.iter().map(|value| value / sigma).collect();
+        let beta = penalty * (values.len() as f64).ln();
+        let points = pelt(&values, Change::Mean, penalty, min_rows);
+        let ends: Vec<usize> = [0].into_iter().chain(points).chain([values.len()]).collect();
+        let found: f64 = ends.windows(2).map(|pair| cost(&values[pair[0]..pair[1]]) + beta).sum::<f64>() - beta;
+        prop_assert!((found - least_cost(&values, beta, min_rows)).abs() < 1e-6, "{ends:?}");
+    }
 }
 
 proptest! {

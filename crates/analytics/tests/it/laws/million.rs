@@ -11,8 +11,10 @@ use analytics::detect::isolation::IsolationForest;
 use analytics::detect::mahalanobis::Mahalanobis;
 use analytics::detect::records::Records;
 use analytics::detect::seasonal::SeasonalResidual;
-use analytics::drift::compare;
+use analytics::drift::change_points::{Change, pelt};
+use analytics::drift::mmd::discrepancy;
 use analytics::drift::online::OnlineChangePoints;
+use analytics::drift::{compare, compare_all};
 use analytics::forecast::{Ridge, accuracy, ets, intermittent, theta};
 use analytics::monitor::{Method, Monitor, Options};
 use analytics::quality::{self, RuleChart, Tolerance, capability};
@@ -83,6 +85,10 @@ fn whole_tables_are_taken_at_once() {
     assert!((mean - 1.0).abs() < 0.02, "{mean}");
     assert_eq!(Conformal::new(&values).p_value(100.0), 1.0 / (N as f64 + 1.0));
     assert_eq!(Regimes::learn(&values, 3).n_states(), 1);
+    assert!(pelt(&values, Change::Mean, 3.0, 10).is_empty());
+    let drift = compare_all(&old, &new, 0.001, 1);
+    assert!(drift.joint.p_value > 1e-6 && !drift.joint_has_drifted, "{:?}", drift.joint);
+    assert!(discrepancy(&old, &new, 200, 20, 1).p_value > 0.04);
 }
 
 #[test]
