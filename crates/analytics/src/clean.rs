@@ -20,10 +20,10 @@ pub use redundant::{Direction, Redundant};
 pub use regime::Regimes;
 pub use resample::{Aggregate, align};
 
+use crate::stats::MAD_TO_SIGMA;
+
 /// Values kept per signal for the spike rule, the present one included.
 const WINDOW: usize = 7;
-/// σ = 1.4826 · MAD for normal noise.
-const MAD_TO_SIGMA: f64 = 1.4826;
 /// So many changes must have been seen before "it does not move" means anything.
 const MIN_CHANGES: u16 = 20;
 /// A gap is at least so many usual intervals, when no maximum is declared …

@@ -23,6 +23,7 @@ mod random;
 pub mod rul;
 mod saved;
 mod scratch;
+mod stats;
 pub mod stream;
 #[cfg(test)]
 mod testing;

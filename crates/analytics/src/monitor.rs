@@ -269,7 +269,7 @@ fn squared_length(map: &[f64], window: &[f64]) -> f64 {
     map.chunks_exact(window.len()).map(|row| dot(row, window).powi(2)).sum()
 }
 
-/// Four sums side by side, so that the compiler can use vector registers.
+/// Eight sums side by side, so that the compiler can use vector registers.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));

@@ -39,6 +39,7 @@ use realfft::RealFftPlanner;
 use rustfft::FftPlanner;
 
 use crate::scratch::Scratch;
+use crate::stats::median;
 
 /// Fewest samples of a recording that is transformed.
 const LEAST_SAMPLES: usize = 64;
@@ -130,12 +131,6 @@ fn smooth_numbers(limit: usize) -> impl Iterator<Item = usize> {
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// The middle value; reorders `values`, which are not empty.
-fn median(values: &mut [f64]) -> f64 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 /// Puts a value behind the others, of which the last `window` are kept.

@@ -1,5 +1,7 @@
 //! Puts likely values where some are missing. What is filled is an estimate and must be marked as one.
 
+use crate::stats;
+
 /// How a gap is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
@@ -77,6 +79,5 @@ fn median(mut values: Vec<f64>) -> f64 {
     if values.is_empty() {
         return f64::NAN;
     }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+    stats::median(&mut values)
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::stats::mean_and_sigma;
 use crate::{Detector, Frame};
 
 /// Squared Mahalanobis distance of a window of rows, over its length; about 1 for normal rows.
@@ -141,10 +142,7 @@ impl Mahalanobis {
 
 /// Mean and one over the standard deviation; weight 0 where nothing moves.
 fn standard(column: &[f64]) -> (f64, f64) {
-    let finite = || column.iter().filter(|value| value.is_finite());
-    let n = finite().count().max(1) as f64;
-    let mean = finite().sum::<f64>() / n;
-    let sigma = (finite().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let (mean, sigma) = mean_and_sigma(column);
     let moves = sigma.is_finite() && sigma > 1e-12 * mean.abs() && sigma > 0.0;
     (mean, if moves { 1.0 / sigma } else { 0.0 })
 }

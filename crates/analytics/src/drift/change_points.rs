@@ -1,5 +1,7 @@
 //! Where a recorded signal changed its level or its spread.
 
+use crate::stats;
+
 /// What may change at a change point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -182,9 +184,9 @@ pub(super) fn neighbor_sigma(values: &[f64]) -> f64 {
     if steps.is_empty() {
         return 1.0;
     }
-    let middle = steps.len() / 2;
-    let median = *steps.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let median = stats::median(&mut steps);
     let mean = steps.iter().sum::<f64>() / steps.len() as f64;
-    let sigma = if median > 0.0 { 1.4826 * median / std::f64::consts::SQRT_2 } else { mean };
+    let sigma =
+        if median > 0.0 { stats::MAD_TO_SIGMA * median / std::f64::consts::SQRT_2 } else { mean };
     if sigma > 0.0 && sigma.is_finite() { sigma } else { 1.0 }
 }

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::limits::{BlockModels, Spend};
 use super::{FitError, Limits, Options};
 use crate::Frame;
+use crate::stats::mean_and_sigma;
 
 /// Every so many columns are made faulty in one block; which ones changes from block to block.
 const COLUMN_STRIDE: usize = 3;
@@ -94,10 +95,7 @@ fn judge(
 
 /// Changes `values` from row `n_before` on; scale and mean are those of the values themselves.
 fn make_up(values: &mut [f64], n_before: usize, fault: Fault) {
-    let finite = || values.iter().filter(|value| value.is_finite());
-    let n = finite().count().max(1) as f64;
-    let mean = finite().sum::<f64>() / n;
-    let sigma = (finite().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let (mean, sigma) = mean_and_sigma(values);
     let n_faulty = values.len().saturating_sub(n_before).max(1) as f64;
     for (age, value) in values.iter_mut().skip(n_before).enumerate() {
         *value += match fault {

@@ -7,6 +7,7 @@
 
 use super::envelope::{envelope_powers, whitened};
 use super::{Error, Plans, checked, median};
+use crate::stats::MAD_TO_SIGMA;
 
 /// Half the width in Hz of the stretch of spectrum whose median is taken as background.
 const BACKGROUND_HZ: f64 = 15.0;
@@ -278,8 +279,7 @@ fn chance(lines: &Lines, candidates: &[Candidate], search: &Search) -> Option<(f
     }
     let center = median(&mut sums);
     sums.iter_mut().for_each(|sum| *sum = (*sum - center).abs());
-    // 1.4826 turns the median deviation of a normal distribution into its standard deviation.
-    let scatter = 1.4826 * median(&mut sums) + SCATTER_FLOOR * center;
+    let scatter = MAD_TO_SIGMA * median(&mut sums) + SCATTER_FLOOR * center;
     (scatter > 0.0).then_some((center, scatter))
 }
 

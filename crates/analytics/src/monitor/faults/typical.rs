@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Run;
 use super::features::{MOST_ROWS, longest_residuals};
+use crate::stats::{MAD_TO_SIGMA, median};
 
 /// Rows of a fault that are kept, evenly spread.
 const MAX_ROWS: usize = 500;
@@ -79,14 +80,9 @@ fn weights(rows: &[&[f64]]) -> Vec<f64> {
         let mut values: Vec<f64> = rows.iter().map(|row| row[column]).collect();
         let center = median(&mut values);
         values.iter_mut().for_each(|value| *value = (*value - center).abs());
-        1.4826 * median(&mut values)
+        MAD_TO_SIGMA * median(&mut values)
     };
     let scales: Vec<f64> = (0..rows[0].len()).map(scale).collect();
     let floor = LEAST_SCALE * median(&mut scales.clone());
     scales.iter().map(|scale| 1.0 / (scale + floor).max(1e-3)).collect()
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
