@@ -25,6 +25,7 @@ mod saved;
 mod scratch;
 mod stats;
 pub mod stream;
+mod tail;
 #[cfg(test)]
 mod testing;
 pub mod trees;

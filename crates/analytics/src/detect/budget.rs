@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::tail::Tail;
+
 /// No more episodes than this, too many or too few, are made up for.
 const MOST_SURPLUS: f64 = 5.0;
 
@@ -146,10 +148,8 @@ fn episode_limit(scores: &[f64], rows_per_false_alarm: f64, rows_to_end: usize) 
         return maxima[((1.0 - share.min(1.0)) * last as f64) as usize];
     }
     let start = maxima.len() - (maxima.len() / 5).clamp(1, 200).max(10.min(maxima.len()));
-    let above = &maxima[start..];
-    let mean = above.iter().map(|score| score - maxima[start]).sum::<f64>() / above.len() as f64;
-    let fold = above.len() as f64 / maxima.len() as f64 / share;
-    maxima[start] + mean * fold.max(1.0).ln()
+    let tail = Tail::above(&maxima, start);
+    tail.passed((tail.share / share).max(1.0))
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {

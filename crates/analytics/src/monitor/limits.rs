@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{FitError, Monitor, Options, Point};
 use crate::Frame;
 use crate::random::Random;
+use crate::tail::Tail;
 
 /// Resamples of the blocks that a confidence bound is taken from.
 const RESAMPLES: usize = 400;
@@ -182,8 +183,6 @@ fn tail_limit(sorted: &[f64], share: f64) -> f64 {
         return quantile(sorted, 1.0 - share);
     }
     let start = n - (n / 10).max(10);
-    let from = sorted[start];
-    let above = &sorted[start..];
-    let mean = above.iter().map(|value| value - from).sum::<f64>() / above.len() as f64;
-    from + mean * (above.len() as f64 / n as f64 / share).ln()
+    let tail = Tail::above(sorted, start);
+    tail.passed(tail.share / share)
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::random::Random;
+use crate::tail::Tail;
 
 /// Rows whose maximum counts once: several times the memory of what is watched.
 const BLOCK_ROWS: u32 = 64;
@@ -72,10 +73,7 @@ impl Extremes {
             return Some(self.maxima[((1.0 - share).max(0.0) * (n - 1) as f64) as usize]);
         }
         let start = (TAIL_FROM * n as f64) as usize;
-        let from = self.maxima[start];
-        let above = &self.maxima[start..];
-        let mean = above.iter().map(|maximum| maximum - from).sum::<f64>() / above.len() as f64;
-        Some(from + mean * ((1.0 - TAIL_FROM) / share).ln())
+        Some(Tail::above(&self.maxima, start).passed((1.0 - TAIL_FROM) / share))
     }
 
     pub(super) fn clear(&mut self) {

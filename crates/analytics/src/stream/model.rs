@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use super::relations::{self, dot};
+use crate::tail::Tail;
 
 /// Blocks of the cross-validation that sets the limit.
 const BLOCKS: usize = 5;
@@ -48,35 +49,12 @@ pub(super) struct Model {
     pub(super) trend_limit: f64,
 }
 
-/// Exponential tail of the scores: P(φ > x) = share · exp(−(x − from)/mean) for x ≥ from.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Tail {
-    #[serde(with = "crate::saved::float")]
-    from: f64,
-    #[serde(with = "crate::saved::float")]
-    mean: f64,
-    #[serde(with = "crate::saved::float")]
-    share: f64,
-}
-
-impl Tail {
-    fn of(scores: &mut [f64]) -> Tail {
-        scores.sort_unstable_by(f64::total_cmp);
-        let start = ((scores.len() as f64 * TAIL_FROM) as usize).min(scores.len() - 1);
-        let from = scores[start];
-        let above = &scores[start..];
-        let mean = above.iter().map(|score| score - from).sum::<f64>() / above.len() as f64;
-        Tail {
-            from,
-            mean: mean.max(1e-9 + from * 0.01),
-            share: above.len() as f64 / scores.len() as f64,
-        }
-    }
-
-    /// The score that is passed once in `rows` rows.
-    fn limit(&self, rows: f64) -> f64 {
-        self.from + self.mean * (rows.max(1.0) * self.share).max(1.0).ln()
-    }
+/// Tail of the scores, at least so long that a limit beyond it has some room.
+fn tail_of(scores: &mut [f64]) -> Tail {
+    scores.sort_unstable_by(f64::total_cmp);
+    let start = ((scores.len() as f64 * TAIL_FROM) as usize).min(scores.len() - 1);
+    let tail = Tail::above(scores, start);
+    Tail { mean: tail.mean.max(1e-9 + tail.from * 0.01), ..tail }
 }
 
 impl Model {
@@ -101,7 +79,7 @@ impl Model {
         if scores.is_empty() {
             return None;
         }
-        model.tail = Tail::of(&mut scores);
+        model.tail = tail_of(&mut scores);
         model.median = scores[scores.len() / 2].max(1e-6);
         model.set_budget(limit_rows);
         Some(model)
@@ -110,7 +88,7 @@ impl Model {
     /// Sets the limits so that about one row in `rows` passes them.
     pub(super) fn set_budget(&mut self, rows: f64) {
         self.rows_per_false_alarm = rows;
-        self.limit = self.tail.limit(rows);
+        self.limit = self.tail.passed((rows.max(1.0) * self.tail.share).max(1.0));
         let freedom = self.spreads.len().max(1) as f64;
         let rare = 1.0 / rows.max(2.0);
         let quantile = ChiSquared::new(freedom).map(|chi| chi.inverse_cdf(1.0 - rare));
