@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Two-sided tabular CUSUM: S⁺ = max(0, S⁺ + z − k), S⁻ = max(0, S⁻ − z − k); an alarm above h.
 ///
-/// Source: Page (1954), "Continuous inspection schemes"; k = ½, h = 5 gives one false alarm in 465 independent
+/// Source: Page (1954), "Continuous inspection schemes", §2.3; Montgomery (2013), eq. 9.2 and 9.3; k = ½, h = 5 gives one false alarm in 465 independent
 /// normal values (Montgomery (2013), table 9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cusum {
@@ -47,17 +47,26 @@ impl Cusum {
         if z.is_nan() {
             return None;
         }
+        self.add(z);
+        let shift = self.shift();
+        if shift.is_some() {
+            (self.high, self.low) = (0.0, 0.0);
+        }
+        shift
+    }
+
+    /// Adds a value to both sums.
+    pub(crate) fn add(&mut self, z: f64) {
         self.high = (self.high + z - self.slack).max(0.0);
         self.low = (self.low - z - self.slack).max(0.0);
-        let shift = if self.high > self.limit {
-            Shift::Up
-        } else if self.low > self.limit {
-            Shift::Down
-        } else {
-            return None;
-        };
-        (self.high, self.low) = (0.0, 0.0);
-        Some(shift)
+    }
+
+    /// Which sum is beyond the limit; upward where both are.
+    pub(crate) fn shift(&self) -> Option<Shift> {
+        if self.high > self.limit {
+            return Some(Shift::Up);
+        }
+        (self.low > self.limit).then_some(Shift::Down)
     }
 
     /// Both sums, upward and downward.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::arl::Chart;
+use crate::detect;
 
 /// Values beyond this count as it: their differences would overflow.
 const LARGEST: f64 = 1e300;
@@ -68,36 +69,28 @@ impl Chart for Ewma {
 /// assert_eq!(chart.sums(), (6.0, 0.0));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cusum {
-    #[serde(with = "crate::saved::float")]
-    slack: f64,
-    #[serde(with = "crate::saved::float")]
-    limit: f64,
-    #[serde(with = "crate::saved::float")]
-    up: f64,
-    #[serde(with = "crate::saved::float")]
-    down: f64,
-}
+#[serde(transparent)]
+pub struct Cusum(detect::cusum::Cusum);
 
 impl Cusum {
     /// `slack` (k): half of the shift to be found; `limit` (h): both in standard deviations.
     pub fn new(slack: f64, limit: f64) -> Cusum {
-        Cusum { slack, limit, up: 0.0, down: 0.0 }
+        Cusum(detect::cusum::Cusum::new(slack, limit))
     }
 
     /// The sums upward and downward, both positive.
     pub fn sums(&self) -> (f64, f64) {
-        (self.up, self.down)
+        self.0.sums()
     }
 
     /// Takes the next standardized value; whether a sum is beyond its limit. A value that is not finite is passed over.
+    ///
+    /// Unlike [`detect::cusum::Cusum::push`], sums beyond the limit go on: the chart signals until the process is back.
     pub fn push(&mut self, z: f64) -> bool {
         if z.is_finite() {
-            let z = z.clamp(-LARGEST, LARGEST);
-            self.up = (self.up + z - self.slack).max(0.0);
-            self.down = (self.down - z - self.slack).max(0.0);
+            self.0.add(z.clamp(-LARGEST, LARGEST));
         }
-        self.up > self.limit || self.down > self.limit
+        self.0.shift().is_some()
     }
 }
 
