@@ -5,10 +5,10 @@
 //! | [`ewma`] robust level and spread | [`mahalanobis`] lagged, shrunk | [`quantile`] P² and t-digest |
 //! | [`cusum`] small lasting shifts | [`half_space`] trees, no distances | [`conformal`] p-values, e-processes |
 //! | [`seasonal`] residual of a daily pattern | [`isolation`] forest, batch | [`fuse`] ranks of several scores |
-//! | [`adwin`] a window that forgets what changed | [`rolling`] mean and spread of a window | [`budget`] one false alarm in so many rows |
+//! | [`adwin`] a window that forgets what changed | | [`budget`] one false alarm in so many rows |
 //! | [`records`] beyond everything seen so far | | |
 //!
-//! All but [`fuse`], [`rolling`] and the fits of [`isolation`] and [`mahalanobis`], which take a whole table, are
+//! All but [`fuse`] and the fits of [`isolation`] and [`mahalanobis`], which take a whole table, are
 //! updated value by value without allocation once they are warm; all that have a state can be saved and restored bit
 //! for bit. NaN is missing: it changes nothing and its score is NaN.
 
@@ -23,7 +23,6 @@ pub mod isolation;
 pub mod mahalanobis;
 pub mod quantile;
 pub mod records;
-pub mod rolling;
 pub mod seasonal;
 
 #[cfg(test)]
