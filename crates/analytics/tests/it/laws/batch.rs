@@ -3,8 +3,12 @@
 use analytics::detect::isolation::IsolationForest;
 use analytics::detect::mahalanobis::Mahalanobis;
 use analytics::detect::quantile::TDigest;
+use analytics::drift::compare_all;
+use analytics::drift::mmd::discrepancy;
 use analytics::forecast::{EtsForm, Noise as EtsNoise, Season, Trend, accuracy, ets_of};
 use analytics::monitor::{Method, Monitor, Options, Rest, Track};
+use analytics::quality::{Normal, T2Chart, gauge_study};
+use analytics::rul::{HealthIndex, Run};
 use analytics::trees::{Data, Params, train};
 use analytics::vibration::levels;
 use analytics::{Detector, Frame};
@@ -100,6 +104,48 @@ proptest! {
         prop_assert_eq!(&model.forecast(7)[..], &ahead[1..]);
         series[41..].iter().for_each(|x| model.push(*x));
         prop_assert!(accuracy::mae(&[50.0; 4], &model.forecast(4)) < 10.0);
+    }
+
+    /// Rows, parts, operators and machines have no order; figures differ by rounding only.
+    #[test]
+    fn tables_studies_and_fleets_do_not_mind_the_order(seed in 0u64..99) {
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-7 * a.abs().max(1.0) || a.is_nan() && b.is_nan();
+        let (old, new) = (Frame::from_rows(3, &Noise::normals(seed, 300)), Frame::from_rows(3, &Noise::normals(seed + 1, 240)));
+        let turned = |frame: &Frame| {
+            let columns = frame.columns.iter().map(|of| of.iter().rev().copied().collect()).collect();
+            Frame { columns, ..frame.clone() }
+        };
+        let (one, other) = (compare_all(&old, &new, 0.05, 1), compare_all(&turned(&old), &turned(&new), 0.05, 1));
+        prop_assert!(near(one.joint.p_value, other.joint.p_value) && near(one.joint.squared, other.joint.squared));
+        for (a, b) in one.columns.iter().zip(&other.columns) {
+            prop_assert_eq!((a.ks, a.psi, a.p_value, a.has_drifted), (b.ks, b.psi, b.p_value, b.has_drifted));
+            prop_assert!(near(a.wasserstein, b.wasserstein));
+        }
+        let (a, b) = (discrepancy(&old, &new, 300, 0, 1), discrepancy(&turned(&old), &turned(&new), 300, 0, 1));
+        prop_assert!(near(a.squared, b.squared), "{a:?} {b:?}");
+
+        let limit_of = |frame: &Frame| T2Chart::new(Normal::fit(&frame.columns).expect("normal rows"), 0.01).distance(&[1.0, 2.0, 3.0]);
+        prop_assert!(near(limit_of(&old), limit_of(&turned(&old))));
+
+        let mut study: Vec<Vec<Vec<f64>>> =
+            Noise::normals(seed, 24).chunks_exact(6).map(|part| part.chunks_exact(3).map(<[f64]>::to_vec).collect()).collect();
+        let one = gauge_study(&study).expect("a full study");
+        study.reverse();
+        study.iter_mut().for_each(|part| part.reverse());
+        study.iter_mut().flatten().for_each(|cell| cell.reverse());
+        let other = gauge_study(&study).expect("a full study");
+        prop_assert!(near(one.gauge.variance, other.gauge.variance) && near(one.parts.variance, other.parts.variance));
+
+        let machine = |idx: u64| {
+            let wear = Noise::normals(seed + idx, 80).iter().zip(0..).map(|(x, age)| x + f64::from(age * age) / 400.0).collect();
+            Run { settings: vec![], sensors: vec![wear], has_failed: true }
+        };
+        let mut runs: Vec<Run> = (0..4).map(machine).collect();
+        let young = machine(9).truncated(60);
+        let one = HealthIndex::fit(&runs, 40.0).expect("four failures").outlook(&young);
+        runs.reverse();
+        let other = HealthIndex::fit(&runs, 40.0).expect("four failures").outlook(&young);
+        prop_assert!(near(one.index, other.index) && one.rul == other.rul, "{one:?} {other:?}");
     }
 
     #[test]

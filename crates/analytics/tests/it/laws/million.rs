@@ -9,6 +9,7 @@ use analytics::detect::ewma::RobustEwma;
 use analytics::detect::half_space::{self, HalfSpaceTrees};
 use analytics::detect::isolation::IsolationForest;
 use analytics::detect::mahalanobis::Mahalanobis;
+use analytics::detect::quantile::{P2, TDigest};
 use analytics::detect::records::Records;
 use analytics::detect::seasonal::SeasonalResidual;
 use analytics::drift::change_points::{Change, pelt};
@@ -16,9 +17,13 @@ use analytics::drift::mmd::discrepancy;
 use analytics::drift::online::OnlineChangePoints;
 use analytics::drift::{compare, compare_all};
 use analytics::forecast::{Ridge, accuracy, ets, intermittent, theta};
-use analytics::monitor::{Method, Monitor, Options};
-use analytics::quality::{self, RuleChart, Tolerance, capability};
-use analytics::vibration::{Plans, levels, spectrum};
+use analytics::monitor::{Method, Monitor, Options, Rest};
+use analytics::quality::{self, Mewma, Normal, RuleChart, T2Chart, Tolerance, capability};
+use analytics::stream::{AssetMonitor, Settings};
+use analytics::vibration::{
+    Candidate, Drift, DriftSettings, Plans, Search, Trend, TrendSettings, evidence, kurtogram,
+    levels, spectrum, squared_envelope_spectrum,
+};
 use analytics::{Detector, Frame};
 
 use super::Noise;
@@ -60,6 +65,19 @@ fn streams_stay_small() {
     let options = half_space::Options { trees: 5, depth: 6, window: 250, seed: 1 };
     check_bounded(HalfSpaceTrees::new(1, options), &values, |d, x| _ = d.push(&[x]));
     check_bounded(OnlineChangePoints::new(1e4), &values, |d, x| _ = d.push(x));
+    check_bounded(P2::new(0.9), &values, |d, x| d.push(x));
+    check_bounded(TDigest::new(100.0), &values, |d, x| d.push(x));
+    check_bounded(quality::Ewma::new(0.2, 2.962), &values, |d, x| _ = d.push(x));
+    check_bounded(quality::Cusum::new(0.5, 5.0), &values, |d, x| _ = d.push(x));
+    let normal = Normal::fit(&Frame::from_rows(2, &values).columns).expect("normal rows");
+    check_bounded(Mewma::new(normal.clone(), 0.1, 8.64), &values, |d, x| _ = d.push(&[x, -x]));
+    check_bounded(T2Chart::new(normal, 0.01), &values, |d, x| _ = d.signals(&[x, -x]));
+    let settings = TrendSettings { learn: 9, window: 9, factor: 2.0 };
+    check_bounded(Trend::new(settings), &values, |d, x| _ = d.push(&[x.abs()]));
+    let settings = DriftSettings { run_in: 9, window: 9, limit: 3.0 };
+    check_bounded(Drift::new(settings), &values, |d, x| _ = d.push(&[x.abs()]));
+    let settings = Settings { learn_rows: 500, rows_per_false_alarm: 1e6, refit: true, seed: 1 };
+    check_bounded(AssetMonitor::new(2, settings), &values, |d, x| _ = d.push(&[x, x * x], 0));
     let series: Vec<f64> = values[..60].iter().map(|x| 100.0 + x).collect();
     check_bounded(ets(&series, 4).expect("long enough"), &values, |d, x| d.push(100.0 + x));
 }
@@ -83,6 +101,14 @@ fn whole_tables_are_taken_at_once() {
     let points = Monitor::fit(&frame, options).expect("normal rows").points(&frame);
     let mean = points.iter().map(|point| point.t2).sum::<f64>() / points.len() as f64;
     assert!((mean - 1.0).abs() < 0.02, "{mean}");
+    let cva = Method::Cva { past: 2, future: 2, states: 2, outputs: None, rest: Rest::Residual };
+    for method in [Method::Pca { lags: 1, components: 2 }, cva] {
+        let options = Options { method, shrinkage: 0.0, smoothing: 1.0 };
+        let points = Monitor::fit(&frame, options).expect("normal rows").points(&frame);
+        let known = || points.iter().map(|point| point.t2).filter(|t2| !t2.is_nan());
+        let mean = known().sum::<f64>() / known().count() as f64;
+        assert!((mean - 2.0).abs() < 0.05, "two independent directions: {mean}");
+    }
     assert_eq!(Conformal::new(&values).p_value(100.0), 1.0 / (N as f64 + 1.0));
     assert_eq!(Regimes::learn(&values, 3).n_states(), 1);
     assert!(pelt(&values, Change::Mean, 3.0, 10).is_empty());
@@ -108,6 +134,9 @@ fn long_series_are_filled_aligned_and_continued() {
     assert_eq!(ridge.horizon(), 2);
     assert!(accuracy::mae(&values, &vec![0.0; N]) < 1.0);
     assert!(intermittent::croston(&values, 0.1).is_finite());
+    assert!(intermittent::sba(&values, 0.1).is_finite());
+    assert!(intermittent::tsb(&values, 0.1, 0.1).is_finite());
+    assert!(intermittent::adida(&values, 0.1).is_finite());
 }
 
 #[test]
@@ -117,6 +146,14 @@ fn long_records_are_analyzed() {
     assert!((found.rms - 1.0).abs() < 0.01);
     let found = spectrum(&mut Plans::default(), &values, 1000.0).expect("finite");
     assert!(found.amplitudes.len() >= N / 2);
+    let plans = &mut Plans::default();
+    let envelope = squared_envelope_spectrum(plans, &values, 1000.0, (100.0, 200.0));
+    assert!(envelope.expect("finite").amplitudes.iter().all(|x| x.is_finite()));
+    let bands = kurtogram(plans, &values, 1000.0, 5).expect("finite");
+    assert!(bands[0].kurtosis < 0.1, "noise has no impulsive band: {:?}", bands[0]);
+    let part = [Candidate { name: "part".into(), order: 3.58 }];
+    let found = evidence(plans, &values, 1000.0, &part, &Search::at(10.0)).expect("finite");
+    assert!(found.iter().all(|finding| finding.score < 4.0), "{found:?}");
     let tolerance = Tolerance { low: Some(-3.0), high: Some(3.0) };
     let found = capability(&values, tolerance, 0.95).expect("finite");
     assert!((found.ppk.value - 1.0).abs() < 0.01, "{}", found.ppk.value);
