@@ -3,7 +3,9 @@
 //! The raw value is never changed; the verdict says why it should not be trusted. Every rule but range and
 //! rate adapts to the signal, so that a signal about which nothing is declared is judged well enough.
 //!
-//! Source of the spike rule: Hampel (1974), "The influence curve and its role in robust estimation"; as a
+//! Source of the rules: the tests of gap, gross range, rate of change and flat line of IOOS QARTOD (2020), "Manual for
+//! real-time quality control of in-situ temperature and salinity data", tests 1, 4, 7 and 8; departure: what counts as a gap
+//! or as flat follows from the signal's own rhythm and rests. Source of the spike rule: Hampel (1974), "The influence curve and its role in robust estimation"; as a
 //! causal filter in Pearson et al. (2016), "Generalized Hampel filters", eq. 2.
 
 mod estimate;

@@ -21,6 +21,7 @@ pub struct Signature<'a> {
 ///
 /// Likeness is the cosine between the deviations (saturated at 6 σ) and the signature's weights, over the
 /// signals that either of them names; a signal that deviates and is not part of the signature speaks against it.
+/// Source: Salton, Wong & Yang (1975), "A vector space model for automatic indexing": Σ sᵢwᵢ / (|s| · |w|).
 ///
 /// ```
 /// use analytics::diagnose::{Signature, rank};

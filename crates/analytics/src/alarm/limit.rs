@@ -100,7 +100,18 @@ pub struct BackTest {
 /// Runs a limit over recorded values.
 ///
 /// `times_us`, `values`: n samples in time order, NaN is missing. `events`: half-open spans in which it should
-/// have rung at least once. Cost: O(n + events · log rings).
+/// have rung at least once.
+///
+/// ```
+/// use analytics::alarm::{LimitSpec, back_test};
+/// let (times_us, values) = ([0, 1, 2, 3, 4, 5, 6], [9.0, 11.0, 9.0, 11.0, 11.0, 11.0, 8.0]);
+/// let nervous = LimitSpec { above: Some(10.0), ..LimitSpec::default() };
+/// assert_eq!(back_test(nervous, &times_us, &values, &[]).rings, 2); // at 1 and at 3
+/// let calm = back_test(LimitSpec { on_delay_us: 2, ..nervous }, &times_us, &values, &[(3, 6), (0, 2)]);
+/// assert_eq!((calm.rings, calm.active_us, calm.missed), (1, 1, vec![1])); // from 5 to 6
+/// ```
+///
+/// Cost: O(n + events · log rings).
 pub fn back_test(
     spec: LimitSpec,
     times_us: &[i64],

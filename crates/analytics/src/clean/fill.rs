@@ -22,6 +22,10 @@ pub enum Fill {
 /// seasonal filling moved to meet that one. A gap that is too long, and one without any neighbor, stays. O(n),
 /// seasonal O(n + n·log n per period).
 ///
+/// Source: last observation carried forward and interpolation, Little & Rubin (2002), "Statistical analysis with missing
+/// data", §4; seasonal: the line is drawn through what the seasonally adjusted neighbors are, Moritz & Bartz-Beielstein
+/// (2017), "imputeTS: time series missing value imputation in R", `na_seadec`, with medians as season.
+///
 /// ```
 /// use analytics::clean::{Fill, fill};
 /// let mut values = [1.0, f64::NAN, 3.0, f64::NAN, f64::NAN, f64::NAN, 7.0];

@@ -21,6 +21,9 @@ pub enum Aggregate {
 /// `signals`: times in µs, not decreasing, and as many values, per column. The row at t covers [t, t + step). NaN values
 /// are left out; a step without a value is NaN. Cost: O(samples + rows).
 ///
+/// Source: the aggregates Average and End of OPC UA Part 13 over intervals that hold their start but not their end; holding
+/// is that standard's stepped interpolation with a limit of age. Nothing is interpolated between samples.
+///
 /// ```
 /// use analytics::clean::{Aggregate, align};
 /// let fast = (vec![0, 1, 2, 3], vec![1.0, 3.0, 5.0, 7.0]);

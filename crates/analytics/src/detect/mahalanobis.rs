@@ -10,6 +10,10 @@ use crate::{Detector, Frame};
 /// The window holds the present row and `lags` before it, so that a wrong movement counts as well as a wrong value.
 /// Columns are standardized by their mean and standard deviation, the correlation is shrunk toward the identity.
 ///
+/// ```text
+/// d² = (x − μ)ᵀ S⁻¹ (x − μ) / D,   S = (1 − s) Σ + s I,   D = columns · (lags + 1)
+/// ```
+///
 /// Source: Mahalanobis (1936); Hotelling (1947), T²; shrinkage after Ledoit & Wolf (2004), with a given intensity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mahalanobis {

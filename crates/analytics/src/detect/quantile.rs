@@ -8,7 +8,8 @@ const LARGEST: f64 = 1e300;
 /// One quantile from five markers.
 ///
 /// Source: Jain & Chlamtac (1985), "The P² algorithm for dynamic calculation of quantiles and histograms without
-/// storing observations". Cost: O(1).
+/// storing observations": a marker that is a place or more behind moves by one along the parabola through its
+/// neighbors, or along the line to the next one where that would leave their order (box 1, step B3). Cost: O(1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct P2 {
     #[serde(with = "crate::saved::float")]

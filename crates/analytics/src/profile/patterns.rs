@@ -20,6 +20,19 @@ pub struct Motif {
 ///
 /// Source: Yeh et al. (2016), definition 8, with the range motif of Mueen et al. (2009).
 ///
+/// ```
+/// use analytics::profile::{matrix_profile, motifs};
+/// // The same parabola begins at 0, 20 and 40.
+/// let mut series: Vec<f64> = (0..60).map(|i| f64::from(i * i * i % 101)).collect();
+/// for start in [0, 20, 40] {
+///     (0..8).for_each(|i| series[start + i] = (i * i) as f64);
+/// }
+/// let profile = matrix_profile(&series, 8, 1).unwrap();
+/// let mut starts = motifs(&series, &profile, 1, 2.0).unwrap()[0].starts.clone();
+/// starts.sort_unstable();
+/// assert_eq!(starts, [0, 20, 40]);
+/// ```
+///
 /// # Errors
 /// If the profile has another number of stretches than this series, or a window that does not fit it.
 pub fn motifs(
@@ -113,6 +126,16 @@ pub fn discords(profile: &MatrixProfile, k: usize) -> Vec<(usize, f64)> {
 ///
 /// Starts in time order; fewer than two mean that there is none. Of several the one that ends first. Cost: O(n).
 /// Source: Zhu et al. (2017), "Matrix profile VII: time series chains", definitions 8 and 9.
+///
+/// ```
+/// use analytics::profile::{MatrixProfile, Neighbor, chain};
+/// let none = Neighbor { distance: f64::INFINITY, start: None };
+/// let near = |start| Neighbor { distance: 1.0, start: Some(start) };
+/// // 0, 2 and 4 are each other's nearest; 3 is near 1, but 1 has no later neighbor.
+/// let left = vec![none, none, near(0), near(1), near(2)];
+/// let right = vec![near(2), none, near(4), none, none];
+/// assert_eq!(chain(&MatrixProfile { window: 3, left, right }), [0, 2, 4]);
+/// ```
 pub fn chain(profile: &MatrixProfile) -> Vec<usize> {
     let n = profile.left.len();
     let mut length = vec![1usize; n];

@@ -16,7 +16,8 @@ const SHRINKAGE: f64 = 0.1;
 /// How worn a machine is, from 0 (as it was new) to 1 (as those were that failed), without a learnt model.
 ///
 /// The index is the sum of the sensors' deviations from the machine's own first rows along the one direction that
-/// best tells the state at failure from health (Fisher (1936), linear discriminant, with a shrunk covariance).
+/// best tells the state at failure from health: w ∝ (S + r I)⁻¹ m, with the mean deviation m at failure and the covariance
+/// S of healthy rows (Fisher (1936), linear discriminant, with a shrunk covariance).
 /// Remaining life is that at which the failed machines had the same index in the mean. It needs at least one
 /// failure: without any, deviations have no known end, and there is nothing honest to say about it.
 ///

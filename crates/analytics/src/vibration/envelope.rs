@@ -13,6 +13,15 @@ use super::{Error, Plans, Spectrum, checked, mean, smooth_at_least};
 ///
 /// The last samples are left out until the length has only the factors 2, 3 and 5.
 ///
+/// ```
+/// use analytics::vibration::{Plans, levels, prewhiten};
+/// // A tone a hundred times as strong as the rest is no stronger than any other line afterwards.
+/// let samples: Vec<f64> =
+///     (0..2000).map(|i| f64::from(i * i % 97) / 50.0 + 100.0 * (0.3 * f64::from(i)).sin()).collect();
+/// let white = levels(&prewhiten(&mut Plans::default(), &samples).unwrap()).unwrap();
+/// assert!((white.rms - 1.0).abs() < 0.01);
+/// ```
+///
 /// # Errors
 /// If there are fewer than 64 samples, one is not finite.
 pub fn prewhiten(plans: &mut Plans, samples: &[f64]) -> Result<Vec<f64>, Error> {

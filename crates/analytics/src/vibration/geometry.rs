@@ -92,6 +92,9 @@ impl GearPair {
 }
 
 /// A planetary stage whose ring stands still and whose sun drives; orders count turns of the sun.
+///
+/// Source: Willis (1841), "Principles of mechanism": (sun − carrier) / (ring − carrier) = −ring teeth / sun teeth, with
+/// a ring that stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planetary {
     /// Teeth of the sun, at least 1.

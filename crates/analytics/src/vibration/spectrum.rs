@@ -64,6 +64,16 @@ pub fn spectrum(plans: &mut Plans, samples: &[f64], rate_hz: f64) -> Result<Spec
 /// Source: Fyfe & Munck (1997), "Analysis of computed order tracking", §2; departure: linear instead of quadratic
 /// angle within a turn.
 ///
+/// ```
+/// use analytics::vibration::{Plans, order_spectrum};
+/// // Ten turns a second, and three waves of amplitude 2 per turn.
+/// let wave: Vec<f64> = (0..5000).map(|i| 2.0 * (0.03 * std::f64::consts::TAU * f64::from(i)).sin()).collect();
+/// let turns_s: Vec<f64> = (0..49).map(|turn| f64::from(turn) / 10.0).collect();
+/// let shown = order_spectrum(&mut Plans::default(), &wave, 1000.0, &turns_s, 32).unwrap();
+/// let (order, amplitude) = shown.peak_near(3.0, 0.1).unwrap();
+/// assert!((order - 3.0).abs() < 0.02 && (amplitude - 2.0).abs() < 0.05);
+/// ```
+///
 /// # Errors
 /// As for [`spectrum`], and if the marks do not rise, leave the recording or span too little, or a turn has no
 /// sample or more than the recording.
