@@ -67,8 +67,6 @@ pub(super) struct Packed {
     pub(super) words: Vec<i64>,
     gradient_unit: f64,
     hessian_unit: f64,
-    /// Rows per unit of Hessian, to estimate how many rows a bin holds.
-    rows_per_hessian: f64,
 }
 
 impl Packed {
@@ -83,12 +81,7 @@ impl Packed {
             ((g * per_gradient).round_ties_even() as i64) << 32
                 | (h * per_hessian).round_ties_even() as i64
         };
-        Packed {
-            words: gradients.iter().map(pack).collect(),
-            gradient_unit,
-            hessian_unit,
-            rows_per_hessian: n_rows / sum_hessian.max(1e-300),
-        }
+        Packed { words: gradients.iter().map(pack).collect(), gradient_unit, hessian_unit }
     }
 
     fn open(&self, word: i64) -> Sums {
@@ -234,7 +227,7 @@ impl Finder<'_> {
         let mut histogram = pool.take(self.blocks.blocks.len());
         let found = self.each_block(rows.len(), &mut histogram, |block, histogram| {
             fill_all(histogram, &self.blocks.blocks[block], &self.packed.words);
-            self.best_of_block(block, histogram, sum)
+            self.best_of_block(block, histogram, sum, rows.len())
         });
         let split = best(found.into_iter().flatten())?;
         Some(Leaf { node: 0, depth: 0, rows: 0..rows.len(), sum, histogram, split })
@@ -279,7 +272,9 @@ impl Finder<'_> {
                 subtract(b, a);
                 let of = |child: usize, histogram| {
                     may_split(child)
-                        .then(|| self.best_of_block(block, histogram, sums[child]))
+                        .then(|| {
+                            self.best_of_block(block, histogram, sums[child], ranges[child].len())
+                        })
                         .flatten()
                 };
                 (of(small, a), of(1 - small, b))
@@ -331,18 +326,25 @@ impl Finder<'_> {
         pairs.map(|(i, (a, b))| work(i, a, b)).collect()
     }
 
-    fn best_of_block(&self, block: usize, histogram: &BlockHistogram, sum: i64) -> Option<Split> {
+    fn best_of_block(
+        &self,
+        block: usize,
+        histogram: &BlockHistogram,
+        sum: i64,
+        n_rows: usize,
+    ) -> Option<Split> {
         best((0..self.blocks.lanes(block)).filter_map(|lane| {
             let column = block * LANES + lane;
-            let split = self.best_split(&histogram[lane][..self.blocks.n_bins[column]], sum)?;
+            let histogram = &histogram[lane][..self.blocks.n_bins[column]];
+            let split = self.best_split(histogram, sum, n_rows)?;
             Some(Split { column, ..split })
         }))
     }
 
     /// The best threshold of one column, missing values going right, then left.
-    fn best_split(&self, histogram: &[i64], sum: i64) -> Option<Split> {
+    fn best_split(&self, histogram: &[i64], sum: i64, n_rows: usize) -> Option<Split> {
         let missing = histogram[usize::from(MISSING)];
-        let mut search = Search::new(self, sum);
+        let mut search = Search::new(self, sum, n_rows);
         search.scan(histogram, 0, false);
         if missing != 0 {
             search.scan(histogram, missing, true);
@@ -378,17 +380,19 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(finder: &Finder<'a>, sum: i64) -> Search<'a> {
+    /// `n_rows`: rows of the leaf; how many of them a bin holds is estimated from its share of the leaf's Hessian.
+    fn new(finder: &Finder<'a>, sum: i64, n_rows: usize) -> Search<'a> {
         let (packed, limits) = (finder.packed, finder.limits);
         let total = packed.open(sum);
         let unsplit = total.gradient * total.gradient / (total.hessian + limits.l2);
+        let hessian_per_row = total.hessian / n_rows.max(1) as f64;
         let floor = unsplit + 1e-10 * unsplit.abs() + 1e-12;
         Search {
             packed,
             total,
             sum,
             l2: limits.l2,
-            min_hessian: limits.min_hessian.max((limits.min_rows - 0.5) / packed.rows_per_hessian),
+            min_hessian: limits.min_hessian.max((limits.min_rows - 0.5) * hessian_per_row),
             floor,
             best: floor,
             bin: 0,

@@ -179,6 +179,22 @@ fn a_million_rows_fit() {
     assert!((forest.predict(&[500.0]) - 5.0).abs() < 0.1);
 }
 
+/// Nine of ten rows are certain and weigh next to nothing, so a share of all Hessians would let a single doubtful row
+/// pass for twenty.
+#[test]
+fn leaves_of_doubtful_rows_are_not_smaller_than_others() {
+    let mut noise = Noise::new(11);
+    let is_doubtful: Vec<f64> = (0..4000).map(|i| f64::from(u8::from(i % 10 == 0))).collect();
+    let other: Vec<f64> = (0..4000).map(|_| noise.uniform()).collect();
+    let coin = |doubtful: &f64| f64::from(u8::from(*doubtful == 1.0 && noise.uniform() < 0.5));
+    let target: Vec<f64> = is_doubtful.iter().map(coin).collect();
+    let params = Params { objective: Objective::Logistic, n_trees: 60, ..Params::default() };
+    let forest = fit(&[is_doubtful, other], &target, &params);
+    let leaves = forest.nodes.iter().zip(&forest.covers).filter(|(node, _)| node.is_leaf());
+    let smallest = leaves.map(|(_, cover)| cover * 4000.0).fold(f64::INFINITY, f64::min);
+    assert!(smallest >= 10.0, "{smallest} rows");
+}
+
 #[test]
 fn validation_never_sees_its_own_machine() {
     // Each machine has its own level that no column tells: only leakage could predict it.
