@@ -138,9 +138,14 @@ impl Forest {
         }
         assert_eq!(row.len(), self.n_columns, "one value per column");
         out.copy_from_slice(&self.base);
-        for (i, &root) in self.roots.iter().enumerate() {
-            out[i % self.base.len()] += self.leaf(root, row);
-        }
+        let (groups, rest) = self.roots.as_chunks::<TOGETHER>();
+        let mut output = 0;
+        let mut add = |value: f64| {
+            out[output] += value;
+            output = if output + 1 < out.len() { output + 1 } else { 0 };
+        };
+        groups.iter().for_each(|roots| self.leaves(*roots, row).into_iter().for_each(&mut add));
+        rest.iter().for_each(|&root| add(self.leaf(root, row)));
     }
 
     fn raw_single(&self, row: &[f64]) -> f64 {

@@ -196,6 +196,24 @@ fn leaves_of_doubtful_rows_are_not_smaller_than_others() {
 }
 
 #[test]
+fn trees_side_by_side_sum_as_one_after_the_other() {
+    let (columns, target) = bumpy(300, 12);
+    let class: Vec<f64> = target.iter().map(|y| y.round().clamp(0.0, 2.0)).collect();
+    for n_trees in [0, 1, 7] {
+        let params = Params { objective: Objective::Softmax(3), n_trees, ..Params::default() };
+        let forest = fit(&columns, &class, &params);
+        for i in 0..300 {
+            let row: Vec<f64> = columns.iter().map(|column| column[i]).collect();
+            let (mut found, mut expected) = ([0.0; 3], [0.0; 3]);
+            expected.copy_from_slice(&forest.base);
+            (0..n_trees).for_each(|round| forest.add_round(round, &row, &mut expected));
+            forest.raw_into(&row, &mut found);
+            assert_eq!(found, expected, "{n_trees} rounds, row {i}");
+        }
+    }
+}
+
+#[test]
 fn validation_never_sees_its_own_machine() {
     // Each machine has its own level that no column tells: only leakage could predict it.
     let mut noise = Noise::new(8);
