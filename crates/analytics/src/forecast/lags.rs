@@ -120,7 +120,9 @@ impl Lagged {
 
 /// Place of a moment in day, week and year, for trees: minute of the day, weekday (Monday is 0), day of the year.
 ///
-/// `local_us`: microseconds since 1970-01-01 00:00 in the plant's local time.
+/// `local_us`: microseconds since 1970-01-01 00:00 in the plant's local time. Leave the day of the year out where less than
+/// two years are known: to trees it is then a clock, and what comes next lies beyond its end (of a steel plant, over five
+/// months, a mean error of 9.69 instead of 9.29 kWh).
 ///
 /// ```
 /// use analytics::forecast::calendar;
