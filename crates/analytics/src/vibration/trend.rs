@@ -21,7 +21,7 @@ pub struct TrendSettings {
 /// Follows the levels of one machine, snapshot by snapshot. Saved and read again it goes on as if never stopped.
 ///
 /// New bearings run in and get quieter, so the reference is not the first level but the lowest smoothed one so far.
-/// Source: change of magnitude, criterion II of ISO 20816-1:2016, §6.3; departure: a factor of the quietest time instead
+/// Source: change of magnitude, criterion II of ISO 20816-1:2016, §6.4; departure: a factor of the quietest time instead
 /// of a share of a zone boundary, and medians instead of single readings.
 /// Cost: O(window · channels) per snapshot, no allocation once the window is full.
 ///
