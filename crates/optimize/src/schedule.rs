@@ -9,6 +9,7 @@
 //! Start reading at [`solve`]. [`Problem`] has the terms of a plant: calendars, maintenance, set-ups by sequence,
 //! skills, due dates, energy prices, what is frozen. [`Shop`] is the kernel for durations alone.
 
+mod bound;
 mod calendar;
 mod check;
 mod conflict;

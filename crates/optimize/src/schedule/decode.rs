@@ -23,7 +23,7 @@ pub(super) struct Decoder<'a> {
     /// How many operations of each order are frozen.
     pub(super) n_frozen: Vec<usize>,
     /// For each operation the workers with its skill; `None` if it needs nobody.
-    workers: Vec<Option<Vec<usize>>>,
+    pub(super) workers: Vec<Option<Vec<usize>>>,
     machines: Vec<Calendar>,
     /// Closed times of a machine and a worker together; empty where there are no workers.
     together: Vec<Vec<Calendar>>,

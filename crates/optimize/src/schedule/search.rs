@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::bound::bound;
 use super::conflict::{SolveError, conflicts};
 use super::decode::{Decision, Decoder};
 use super::problem::{Cost, Placement, Plan, Problem};
@@ -81,7 +82,7 @@ pub fn solve(problem: &Problem, control: &Control<'_>) -> Result<Plan, SolveErro
 
 /// The best of one search per thread.
 fn annealed(decoder: &Decoder<'_>, control: &Control<'_>) -> Plan {
-    let curve = Curve::new(control, bound(decoder.problem));
+    let curve = Curve::new(control, bound(decoder));
     let mut found = on_threads(control, |thread| {
         let mut search = Search::new(decoder, control, &curve, thread);
         search.anneal();
@@ -94,7 +95,7 @@ fn annealed(decoder: &Decoder<'_>, control: &Control<'_>) -> Plan {
     let mut placements = Vec::new();
     decoder.decode(&search.best.1, &mut placements);
     let cost = decoder.cost(&placements);
-    let bound = bound(decoder.problem).min(cost.total);
+    let bound = bound(decoder).min(cost.total);
     Plan { placements, cost, bound, n_iterations, stop: search.pace.stop() }
 }
 
@@ -324,45 +325,4 @@ fn shop_plan(decoder: &Decoder<'_>, plan: &ShopPlan) -> Plan {
         * (plan.bound + if placements.is_empty() { 0 } else { problem.now }) as f64;
     let cost = decoder.cost(&placements);
     Plan { placements, cost, bound, n_iterations: plan.n_iterations, stop: plan.stop }
-}
-
-/// A lower bound of the cost without calendars and set-ups: every order by itself, the busiest machine, and all
-/// energy at the lowest price.
-fn bound(problem: &Problem) -> f64 {
-    let mut loads = vec![0; problem.machines.len()];
-    let (mut longest, mut late, mut energy) = (0, 0.0, 0.0);
-    let cheapest = problem.prices.iter().map(|&(_, price)| price).fold(f64::INFINITY, f64::min);
-    let cheapest = if problem.prices.is_empty() { 0.0 } else { cheapest };
-    for (idx, order) in problem.orders.iter().enumerate() {
-        let mut end = order.release.max(problem.now);
-        let frozen = problem.frozen.iter().filter(|placement| placement.order == idx);
-        let n_frozen = frozen.clone().count();
-        end = frozen.map(|placement| placement.end).fold(end, i64::max);
-        for operation in order.operations.iter().skip(n_frozen) {
-            let shortest = operation.modes.iter().map(|mode| mode.duration).min().unwrap_or(0);
-            end += shortest;
-            if let [only] = operation.modes.as_slice() {
-                loads[only.machine] += only.duration;
-            }
-            let price = problem.hours_per_unit * cheapest;
-            let costs =
-                operation.modes.iter().map(|mode| price * mode.power_kw * mode.duration as f64);
-            energy += costs.fold(f64::INFINITY, f64::min);
-        }
-        if !order.operations.is_empty() {
-            longest = longest.max(end);
-            late += order.weight * (end - order.due.unwrap_or(end)).max(0) as f64;
-        }
-    }
-    let busiest = loads
-        .into_iter()
-        .filter(|&load| load > 0)
-        .map(|load| load + problem.now)
-        .max()
-        .unwrap_or(0);
-    let weights = &problem.weights;
-    // Set-ups draw power too, and at a negative price they would lower the bill by an amount not known here.
-    let energy = if cheapest < 0.0 { f64::NEG_INFINITY } else { energy };
-    let energy = if weights.energy > 0.0 { weights.energy * energy } else { 0.0 };
-    weights.makespan * longest.max(busiest) as f64 + weights.tardiness * late + energy
 }
