@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::problem::Break;
-use super::{Matrix, Problem, Stop, Vehicle};
+use super::{Job, Matrix, Problem, Stop, Task, Vehicle};
 
 /// Why a job is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,20 @@ pub enum Reason {
     },
     /// A vehicle that does nothing else is not back, or not at its break, in time.
     Shift,
+    /// It must be done, and all deliveries or all pickups together are more than all vehicles carry.
+    Fleet {
+        /// The dimension of capacity, from 0.
+        dimension: usize,
+        /// What all of them need.
+        load: i64,
+        /// What all vehicles carry in their one tour each.
+        capacity: i64,
+    },
+    /// It must be done, and each vehicle that could do it alone has no room or time left beside the others.
+    NoRoom {
+        /// The vehicles that could.
+        vehicles: Vec<usize>,
+    },
     /// Some vehicle could do it alone, but what it would cost, or push out, is worth more.
     NotWorth {
         /// The vehicles that could.
@@ -66,6 +80,15 @@ impl fmt::Display for Reason {
             Self::Shift => {
                 write!(out, "no vehicle that could serve it would end its shift and breaks in time")
             }
+            Self::Fleet { dimension, load, capacity } => write!(
+                out,
+                "it must be done, but what is carried the same way adds up to {load} in dimension {dimension}, and all vehicles carry {capacity}"
+            ),
+            Self::NoRoom { vehicles } => write!(
+                out,
+                "it must be done, but no room or time was found beside other jobs on the {} vehicles that could serve it",
+                vehicles.len()
+            ),
             Self::NotWorth { vehicles } => {
                 write!(
                     out,
@@ -109,7 +132,12 @@ pub(super) fn reason(problem: &Problem, job: usize) -> Reason {
             has_skills(&vehicle) && carries
         })
         .collect();
-    alone(problem, job.task.stops().as_slice(), &able)
+    match alone(problem, job.task.stops().as_slice(), &able) {
+        Reason::NotWorth { vehicles } if job.unserved_cost == f64::INFINITY => {
+            fleet_load(problem, job).unwrap_or(Reason::NoRoom { vehicles })
+        }
+        reason => reason,
+    }
 }
 
 /// One skill that nobody has, or else those asked for.
@@ -166,4 +194,28 @@ fn breaks_fit(vehicle: &Vehicle) -> bool {
     let fits =
         |pause: &Break| pause.from <= pause.to && pause.from + pause.duration <= vehicle.shift.1;
     vehicle.breaks.iter().all(fits)
+}
+
+/// The dimension in which all deliveries, or all pickups, are more than the whole fleet carries.
+fn fleet_load(problem: &Problem, job: &Job) -> Option<Reason> {
+    let is_alike = |other: &&Job| {
+        let kind = std::mem::discriminant(&job.task);
+        other.unserved_cost == f64::INFINITY && std::mem::discriminant(&other.task) == kind
+    };
+    if matches!(job.task, Task::Shipment(..)) {
+        return None;
+    }
+    for dimension in 0..job.load.len() {
+        let loads = problem.jobs.iter().filter(is_alike);
+        let load: i64 = loads.filter_map(|other| other.load.get(dimension)).sum();
+        // A dimension that a vehicle does not name is not limited.
+        let capacities = problem.vehicles.iter().map(|vehicle| vehicle.capacity.get(dimension));
+        let capacity: Option<i64> = capacities.map(|capacity| capacity.copied()).sum();
+        if let Some(capacity) =
+            capacity.filter(|&capacity| job.load[dimension] > 0 && load > capacity)
+        {
+            return Some(Reason::Fleet { dimension, load, capacity });
+        }
+    }
+    None
 }

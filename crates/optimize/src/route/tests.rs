@@ -94,6 +94,24 @@ fn the_reason_names_what_stands_in_the_way() {
 }
 
 #[test]
+fn a_job_that_must_be_done_is_told_what_fills_the_vehicles() {
+    let job = |place| Job { load: vec![6], ..order("order", Task::Delivery(stop(place))) };
+    let mut problem = problem(&[0, 5, 9], vec![job(1), job(2)], vec![van()]);
+    check_reason(
+        &problem,
+        "it must be done, but what is carried the same way adds up to 12 in dimension 0, and all vehicles carry 10",
+    );
+    problem.vehicles[0].capacity = vec![20];
+    problem.jobs[0].task = Task::Delivery(Stop { windows: vec![(5, 5)], ..stop(1) });
+    problem.jobs[1].task = Task::Delivery(Stop { service: 1, windows: vec![(5, 9)], ..stop(2) });
+    problem.jobs[0].task = Task::Delivery(Stop { service: 3, windows: vec![(5, 5)], ..stop(1) });
+    check_reason(
+        &problem,
+        "it must be done, but no room or time was found beside other jobs on the 1 vehicles that could serve it",
+    );
+}
+
+#[test]
 fn two_skills_that_nobody_has_together_are_named_together() {
     let mut job = order("order 17", Task::Pickup(stop(1)));
     job.skills = vec!["crane".to_owned(), "frost".to_owned()];
