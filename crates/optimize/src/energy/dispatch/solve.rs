@@ -39,7 +39,7 @@ const SLICE: Duration = Duration::from_millis(100);
 /// let best = plan(&problem, &Control::iterations(1, 1000))?;
 /// assert_eq!(best.grid_kw, [6.0, 2.0]);
 /// assert!((best.cost - 1.2).abs() < 1e-9 && best.is_optimal);
-/// // The second hour is clean, and 3.5 kg is all that may be: 1 kWh moves there from the 6.
+/// // 8 kWh at 0.5 kg each are 4 kg, whenever they are drawn.
 /// let co2 = Carbon { kg_per_kwh: &[0.5, 0.5], price_per_kg: 0.0, most_kg: Some(3.5) };
 /// let words = plan(&Problem { co2: Some(co2), ..problem.clone() }, &Control::iterations(1, 1000)).unwrap_err();
 /// assert_eq!(words.to_string(),
