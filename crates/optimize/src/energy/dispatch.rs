@@ -11,6 +11,8 @@ mod conflict;
 pub mod forecast;
 mod judge;
 mod model;
+pub mod pattern;
+pub mod policy;
 mod solve;
 
 pub use advice::recommend;
