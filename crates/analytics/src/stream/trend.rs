@@ -23,8 +23,8 @@ const WEIGHT: f64 = 0.05;
 const MIN_ROWS: f64 = 10.0 / WEIGHT;
 /// Rows after which the oldest fade from what is known.
 const MAX_ROWS: f64 = 50_000.0;
-/// The matrix is made anew when so many times the rows are known.
-const REFRESH_GROWTH: f64 = 1.1;
+/// The matrix is made anew after this share of the rows that count.
+const REFRESH_SHARE: f64 = 0.1;
 /// Means of blocks of consecutive rows that are kept; when they are full, neighbors are merged.
 const MAX_BLOCKS: usize = 80;
 /// Trends of real machines have heavier tails than their middle shows, by about this factor.
@@ -35,6 +35,7 @@ const MIN_BLOCKS: usize = 5;
 /// How trends of one regime vary when all is well.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Trend {
+    /// Rows learned from; of them the last [`MAX_ROWS`] count.
     #[serde(with = "crate::saved::float")]
     n_rows: f64,
     /// d × d, row-major: mean of e·eᵀ.
@@ -95,10 +96,11 @@ impl Trend {
 
     /// Learns from a normal row and the trend it leads to. Cost: O(d²), seldom O(d³); no allocation.
     pub(super) fn learn(&mut self, model: &Model, z: &[f64], level: &[f64]) {
-        self.n_rows = (self.n_rows + 1.0).min(MAX_ROWS);
+        self.n_rows += 1.0;
+        let n_rows = self.n_rows.min(MAX_ROWS);
         for (row, a) in self.products.chunks_exact_mut(level.len()).zip(level) {
             for (product, b) in row.iter_mut().zip(level) {
-                *product += (a * b - *product) / self.n_rows;
+                *product += (a * b - *product) / n_rows;
             }
         }
         self.blocks.push(z);
@@ -162,8 +164,8 @@ impl Trend {
     }
 
     fn refresh(&mut self, model: &Model) {
-        let n_rows = self.n_rows;
-        self.next_refresh = (n_rows * REFRESH_GROWTH).clamp(MIN_ROWS, 0.99 * MAX_ROWS);
+        let n_rows = self.n_rows.min(MAX_ROWS);
+        self.next_refresh = (self.n_rows + REFRESH_SHARE * n_rows).max(MIN_ROWS);
         let (products, blocks) = (&self.products, &self.blocks);
         model.fill_matrix(&mut self.m, |vector, spread| {
             if n_rows < MIN_ROWS {
@@ -246,5 +248,26 @@ impl Blocks {
 pub(super) fn follow(level: &mut [f64], z: &[f64]) {
     for (level, z) in level.iter_mut().zip(z) {
         *level += WEIGHT * (z.clamp(-OUTLYING, OUTLYING) - *level);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_matrix_is_made_anew_now_and_then_however_many_rows_there_were() {
+        let rows: Vec<f64> = (0..400).map(|n| f64::from((n * 37) % 101) / 50.0 - 1.0).collect();
+        let model = Model::fit(&rows, 2, 1e6).expect("both columns vary");
+        let mut trend = Trend::new(&model, 2, 1);
+        trend.n_rows = 2.0 * MAX_ROWS;
+        trend.refresh(&model);
+        let mut n_refreshed = 0;
+        for row in rows.chunks_exact(2) {
+            let before = trend.next_refresh;
+            trend.learn(&model, row, row);
+            n_refreshed += usize::from(trend.next_refresh != before);
+        }
+        assert_eq!((n_refreshed, trend.next_refresh), (0, 2.0 * MAX_ROWS + 0.1 * MAX_ROWS));
     }
 }
