@@ -93,7 +93,11 @@ fn wrong_inputs_are_named() {
     let unsure = Chance { persistence: 1.0, ..chance(1) };
     refused(&one, &unsure, "persistence is 1, but must be from 0 to below 1; correct it");
     let dark = Problem { grid_kw: f64::NAN, ..one.clone() };
-    refused(&dark, &chance(1), "grid connection is NaN, but must be not negative and at most a billion; correct it");
+    refused(
+        &dark,
+        &chance(1),
+        "grid connection is NaN, but must be not negative and at most a billion; correct it",
+    );
     let policy = Policy::new(&one, &chance(1)).expect("possible");
     let mut memory = Memory { stored_kwh: 4.0, ..Memory::default() };
     let before = memory.clone();
