@@ -28,8 +28,9 @@ mod tests {
             last: vec![110.0, 120.0, 5.0, f64::NAN],
             ..lake::Series::default()
         };
-        // 10, then 2 + 8, then from zero to 2 and on to 5.
-        assert_eq!(growths(&series).collect::<Vec<_>>(), [(0, 10.0), (10, 10.0), (20, 5.0)]);
+        // 10, then 2 + 8, then from zero to 2 and on to 5; what is not a number counts nothing.
+        let found: Vec<_> = growths(&series).collect();
+        assert_eq!(found, [(0, 10.0), (10, 10.0), (20, 5.0), (30, 0.0)]);
         assert_eq!(growths(&lake::Series::default()).count(), 0);
     }
 }
