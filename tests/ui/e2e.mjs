@@ -191,6 +191,7 @@ await check('the losses of a machine are told, against the cycle that was declar
   await page.locator('input[type=time]').nth(1).fill('15:00');
   await page.click('button.primary');
   await page.waitForSelector('[role=alert]:has-text("begins before shift")');
+  complaints.length = 0;
 });
 await check('what has no place is placed by one click', async () => {
   const name = `e2e${Date.now()}`;
