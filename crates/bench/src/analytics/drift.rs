@@ -3,7 +3,7 @@
 use analytics::Frame;
 use analytics::drift::change_points::{Change, pelt};
 use analytics::drift::online::OnlineChangePoints;
-use analytics::drift::{compare, mmd};
+use analytics::drift::{compare, compare_all, mmd};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -76,6 +76,29 @@ fn comparisons(options: &Options) -> anyhow::Result<Table> {
         String::new(),
         format!("columns {:?}", found(&turned)),
     ]);
+    let (repeats, clock) = (20, CpuClock::start());
+    let calm = (0..repeats)
+        .filter(|_| compare_all(&old, &new, FALSE_DISCOVERY_RATE, seed).joint_has_drifted);
+    let calm = calm.count();
+    let each_ms = clock.seconds() / f64::from(repeats) * 1e3;
+    let joint = compare_all(&old, &turned, FALSE_DISCOVERY_RATE, seed);
+    let mut ten = turned.clone();
+    for column in &mut ten.columns[2..10] {
+        column.iter_mut().zip(&first).for_each(|(y, x)| *y = 0.8 * x + 0.6 * *y);
+    }
+    let ten = compare_all(&old, &ten, FALSE_DISCOVERY_RATE, seed);
+    for (name, ms, joint_has_drifted) in [
+        (
+            "with MMD over all columns in linear time, controlled together; nothing changed",
+            format!("{each_ms:.1}"),
+            calm > 0,
+        ),
+        ("the same; columns 0 and 1 now move together", String::new(), joint.joint_has_drifted),
+        ("the same; columns 0 to 9 now move together", String::new(), ten.joint_has_drifted),
+    ] {
+        let found = if joint_has_drifted { "the table as a whole" } else { "nothing" };
+        table.row([name.to_owned(), ms, found.to_owned()]);
+    }
     let pair = |frame: &Frame| Frame { columns: frame.columns[..2].to_vec(), ..frame.clone() };
     let clock = CpuClock::start();
     let result = mmd::discrepancy(&pair(&old), &pair(&turned), 500, 200, seed);
