@@ -134,8 +134,13 @@ fn demand_that_ends_fades_only_where_it_should() {
     assert_eq!(croston(&demand, 0.1), 1.0); // it learns at demands only
     assert!(tsb(&demand, 0.1, 0.1) < 0.1);
     assert!(adida(&demand, 0.1) < 0.7);
-    let methods: [fn(&[f64]) -> f64; 4] =
-        [|d| croston(d, 0.1), |d| sba(d, 0.1), |d| tsb(d, 0.1, 0.1), |d| adida(d, 0.1)];
+    let methods: [fn(&[f64]) -> f64; 5] = [
+        |d| croston(d, 0.1),
+        |d| sba(d, 0.1),
+        |d| tsb(d, 0.1, 0.1),
+        |d| adida(d, 0.1),
+        adida_fitted,
+    ];
     for method in methods {
         assert!(method(&[]).is_nan() && method(&[f64::NAN]).is_nan());
         assert_eq!(method(&[0.0; 5]), 0.0);

@@ -139,3 +139,62 @@ fn unwound_sum(path: &[Step], at: usize) -> f64 {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trees::{Data, Params, train};
+
+    /// Answer of the tree where only the columns of `known` are known, the others as in the training rows.
+    fn answer(forest: &Forest, node: u32, row: &[f64], known: usize) -> f64 {
+        let split = forest.nodes[node as usize];
+        if split.is_leaf() {
+            return split.value;
+        }
+        if known >> split.column() & 1 == 1 {
+            return answer(forest, split.next(row[split.column()]), row, known);
+        }
+        let cover = |node: u32| forest.covers[node as usize];
+        let part = |child| answer(forest, child, row, known) * cover(child) / cover(node);
+        part(split.child) + part(split.child + 1)
+    }
+
+    /// Shapley (1953) by its definition: over all orders in which columns become known.
+    fn by_definition(forest: &Forest, row: &[f64], column: usize) -> f64 {
+        let d = forest.n_columns();
+        let factorial = |n: usize| (1..=n).product::<usize>() as f64;
+        let mut share = 0.0;
+        for known in (0..1_usize << d).filter(|known| known >> column & 1 == 0) {
+            let n = known.count_ones() as usize;
+            let weight = factorial(n) * factorial(d - n - 1) / factorial(d);
+            for &root in &forest.roots {
+                let with = answer(forest, root, row, known | 1 << column);
+                share += weight * (with - answer(forest, root, row, known));
+            }
+        }
+        share
+    }
+
+    #[test]
+    fn shares_are_the_shapley_values_of_the_definition() {
+        let at = |i: usize, k: usize| ((i * (7 + 4 * k) + k) % 31) as f64;
+        let columns: Vec<Vec<f64>> = (0..4)
+            .map(|k| {
+                (0..300).map(|i| if (i + k) % 17 == 0 { f64::NAN } else { at(i, k) }).collect()
+            })
+            .collect();
+        let target: Vec<f64> = (0..300)
+            .map(|i| at(i, 0) * at(i, 1) / 10.0 + f64::from(at(i, 2) > 15.0) * at(i, 3))
+            .collect();
+        let params = Params { n_trees: 6, n_leaves: 12, min_leaf_rows: 3, ..Params::default() };
+        let data = Data { columns: &columns, target: &target, weights: None };
+        let forest = train(&data, &params).expect("good data");
+        for row in [[3.0, 20.0, 16.0, 8.0], [30.0, 2.0, f64::NAN, 1.0], [f64::NAN; 4]] {
+            let explained = forest.explain(&row);
+            for (column, share) in explained.shares.iter().enumerate() {
+                let expected = by_definition(&forest, &row, column);
+                assert!((share - expected).abs() < 1e-9, "{column}: {share} is not {expected}");
+            }
+        }
+    }
+}

@@ -235,7 +235,7 @@ impl Question<'_> {
             reasons: reasons(&report),
             cycle_s: work.cycle.map(|cycle| cycle.seconds),
             cycle_is_declared: work.cycle.is_some_and(|cycle| cycle.is_declared),
-            advice: advice(&report),
+            advice: advice(&report, range.end_us + DAY_US),
         };
         Ok(Some((machine, total)))
     }
@@ -309,8 +309,9 @@ fn reasons(report: &Report) -> Vec<Reason> {
     .collect()
 }
 
-fn advice(report: &Report) -> Option<Advice> {
-    let found = recommend(report, PROPOSED_PERCENT, i64::MAX)?;
+/// A day later there are other facts.
+fn advice(report: &Report, valid_until_us: i64) -> Option<Advice> {
+    let found = recommend(report, PROPOSED_PERCENT, valid_until_us)?;
     let reason = found.steps.first()?.what.clone();
     let (pieces, low, high) = (found.gain.expected, found.gain.low, found.gain.high);
     Some(Advice { reason, less_percent: PROPOSED_PERCENT, pieces, low, high })

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use analytics::forecast::intermittent::{adida, croston, sba, tsb};
+use analytics::forecast::intermittent::{adida, adida_fitted, croston, sba, tsb};
 use anyhow::Context;
 
 use crate::{CpuClock, Options, Split, Table, data, peer};
@@ -16,11 +16,12 @@ const ROUNDS: usize = 20;
 
 type Method = (&'static str, fn(&[f64]) -> f64);
 
-const METHODS: [Method; 6] = [
+const METHODS: [Method; 7] = [
     ("Croston", |demand| croston(demand, ALPHA)),
     ("SBA", |demand| sba(demand, ALPHA)),
     ("TSB", |demand| tsb(demand, ALPHA, ALPHA)),
     ("ADIDA", |demand| adida(demand, ALPHA)),
+    ("ADIDA, weight from 0.1 to 0.3 fitted", adida_fitted),
     ("trivial: mean of all months", |demand| demand.iter().sum::<f64>() / demand.len() as f64),
     ("trivial: zero", |_| 0.0),
 ];
