@@ -2,7 +2,7 @@
 
 use analytics::Frame;
 
-use super::super::noise::Noise;
+use super::super::noise::{Noise, Shape};
 
 pub(super) const ROWS_PER_MONTH: usize = 43_200;
 /// Rows of the first week, which are learned from.
@@ -11,34 +11,11 @@ pub(super) const MONTHS: usize = 3;
 pub(super) const MACHINES: u64 = 8;
 const SENSORS: usize = 4;
 
-/// How the noise of a sensor goes on.
-#[derive(Clone, Copy)]
-pub(super) enum Shape {
-    White,
-    /// Each value keeps 0.9 of the one before.
-    Alike,
-    /// Student's t with 3 degrees of freedom.
-    Heavy,
-}
-
 pub(super) const SHAPES: [(&str, Shape); 3] = [
     ("simulated months, white noise", Shape::White),
     ("simulated months, AR(1) 0.9", Shape::Alike),
-    ("simulated months, heavy tails (t, 3)", Shape::Heavy),
+    ("simulated months, heavy tails (t, 3)", Shape::Heavy(3.0)),
 ];
-
-impl Shape {
-    fn next(self, before: f64, noise: &mut Noise) -> f64 {
-        match self {
-            Shape::White => noise.normal(),
-            Shape::Alike => 0.9 * before + (1.0f64 - 0.81).sqrt() * noise.normal(),
-            Shape::Heavy => {
-                let square: f64 = (0..3).map(|_| noise.normal().powi(2)).sum();
-                noise.normal() / (square / 3.0).sqrt()
-            }
-        }
-    }
-}
 
 /// A week and [`MONTHS`] months of a machine whose sensors share a slow load and have noise of their own.
 pub(super) fn machine(shape: Shape, seed: u64) -> Frame {

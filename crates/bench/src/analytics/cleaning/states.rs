@@ -2,7 +2,7 @@
 
 use analytics::clean::{Redundant, Regimes};
 
-use super::super::noise::Noise;
+use super::super::noise::{Noise, Shape};
 use super::{Signal, split};
 use crate::Table;
 
@@ -15,29 +15,6 @@ const JUDGED: usize = 20_000;
 const DRIFT: f64 = 0.001;
 /// Rows that a state must last.
 const MIN_ROWS: u32 = 5;
-
-/// Noise of a sensor about the quantity that all of them measure.
-#[derive(Clone, Copy)]
-enum Shape {
-    White,
-    /// Each value keeps 0.9 of the one before.
-    Alike,
-    /// Student's t with 3 degrees of freedom.
-    Heavy,
-}
-
-impl Shape {
-    fn next(self, before: f64, noise: &mut Noise) -> f64 {
-        match self {
-            Shape::White => noise.normal(),
-            Shape::Alike => 0.9 * before + (1.0f64 - 0.81).sqrt() * noise.normal(),
-            Shape::Heavy => {
-                let square: f64 = (0..3).map(|_| noise.normal().powi(2)).sum();
-                noise.normal() / square.sqrt()
-            }
-        }
-    }
-}
 
 pub(super) fn redundant(seed: u64) -> Table {
     let columns = [
@@ -53,7 +30,7 @@ pub(super) fn redundant(seed: u64) -> Table {
     let shapes = [
         ("white", Shape::White),
         ("neighbors alike (0.9)", Shape::Alike),
-        ("heavy tails (t, 3)", Shape::Heavy),
+        ("heavy tails (t, 3)", Shape::Heavy(1.0)),
     ];
     for n_sensors in [3, 5] {
         for (name, shape) in shapes {
