@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::sync::SemaphorePermit;
 
 use crate::App;
-use crate::auth::{Writer, form_pairs};
+use crate::auth::Writer;
 use crate::error::ApiError;
 
 /// What clients take as "an InfluxDB that writes by version 1".
@@ -110,10 +110,10 @@ async fn write(app: &Arc<App>, request: Request) -> Result<(), Refusal> {
 }
 
 fn precision(parts: &Parts) -> Result<Precision, Refusal> {
-    let pairs = form_pairs(parts.uri.query().unwrap_or_default());
+    let mut pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
     let text =
-        pairs.iter().find(|(key, _)| key == "precision").map_or("", |(_, value)| value.as_str());
-    Precision::parse(text).ok_or_else(|| {
+        pairs.find(|(key, _)| key == "precision").map(|(_, value)| value).unwrap_or_default();
+    Precision::parse(&text).ok_or_else(|| {
         Refusal::BadRequest(format!("precision `{text}` is not one of ns, us, ms and s"))
     })
 }
@@ -249,11 +249,10 @@ async fn ping() -> Response {
 /// The two statements that writing clients send first. Everything else is SQL, and has its own call.
 async fn query(request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let mut pairs = form_pairs(parts.uri.query().unwrap_or_default());
     let body = axum::body::to_bytes(body, SMALL_BYTES).await.unwrap_or_default();
-    pairs.extend(form_pairs(&String::from_utf8_lossy(&body)));
-    let statement =
-        pairs.into_iter().find(|(key, _)| key == "q").map(|(_, value)| value).unwrap_or_default();
+    let in_address = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    let mut pairs = in_address.chain(form_urlencoded::parse(&body));
+    let statement = pairs.find(|(key, _)| key == "q").map(|(_, value)| value).unwrap_or_default();
     let wanted = statement.trim().trim_end_matches(';').to_ascii_uppercase();
     if wanted.starts_with("CREATE DATABASE") {
         return Json(json!({ "results": [{ "statement_id": 0 }] })).into_response();
