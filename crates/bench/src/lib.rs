@@ -9,6 +9,7 @@ mod clock;
 pub mod data;
 pub mod optimize;
 pub mod peer;
+mod random;
 mod split;
 mod table;
 

@@ -10,6 +10,7 @@ use optimize::bottleneck::{
     most_utilized, turning_point, waiting,
 };
 
+use crate::random::Random;
 use crate::{Bench, CpuClock, Options, Table, peer};
 
 const N_LINES: usize = 300;
@@ -45,7 +46,7 @@ struct Line {
 
 impl Line {
     fn random(seed: u64, idx: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(1_000_003).wrapping_add(idx));
+        let mut random = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(idx));
         let n_machines = 4 + random.below(5);
         let machines: Vec<Machine> =
             (0..n_machines).map(|_| Machine::random(&mut random)).collect();
@@ -106,27 +107,6 @@ impl Machine {
         let fails = random.unit() < self.failure_rate;
         let down_us = if fails { -self.repair_us * (1.0 - random.unit()).ln() } else { 0.0 };
         Service { work_us: work_us as i64, down_us: down_us as i64 }
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.unit()
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.unit() * n as f64) as usize
     }
 }
 
