@@ -37,7 +37,12 @@ fn earliest_end(decoder: &Decoder<'_>, idx: usize) -> i64 {
     let problem = decoder.problem;
     let order = &problem.orders[idx];
     let frozen = problem.frozen.iter().filter(|placement| placement.order == idx);
-    let from = frozen.map(|placement| placement.end).fold(order.release.max(problem.now), i64::max);
+    let frozen_end = frozen.map(|placement| placement.end).max();
+    if let Some(end) = frozen_end.filter(|_| open(decoder, idx).next().is_none()) {
+        // Nothing of it is still to come: the present does not make it later.
+        return end;
+    }
+    let from = frozen_end.unwrap_or(0).max(order.release).max(problem.now);
     open(decoder, idx).fold(from, |free, (operation, described)| {
         let end_on = |mode: &Mode| {
             let fit = |worker: Option<usize>| {

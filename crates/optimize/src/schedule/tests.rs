@@ -467,3 +467,15 @@ fn a_budget_ends_and_cools_the_search() {
         check(&problem, &Control { budget: Some(&used), ..Control::iterations(1, u64::MAX) });
     assert_eq!(plan.stop, crate::Stop::Deadline);
 }
+
+#[test]
+fn what_is_frozen_and_done_is_no_later_than_it_was() {
+    // Done at 10, due at 5; the present and a release that came to be known later do not count.
+    let mut problem = problem(vec![machine("M")], vec![order("a", vec![step(vec![mode(0, 10)])])]);
+    problem.orders[0] = Order { due: Some(5), weight: 1.0, ..problem.orders[0].clone() };
+    problem.weights = Weights { tardiness: 1.0, makespan: 1.0, ..Weights::default() };
+    problem.frozen = check(&problem, &few()).placements;
+    problem.now = 50;
+    let plan = check(&problem, &few());
+    assert_eq!((plan.cost.total, plan.bound), (15.0, 15.0));
+}
