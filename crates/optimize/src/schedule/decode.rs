@@ -81,6 +81,23 @@ impl<'a> Decoder<'a> {
         worker.map_or(&self.machines[machine], |worker| &self.together[machine][worker])
     }
 
+    /// Operations that are not frozen and that cost something if they move, with their starts in the plan in force.
+    pub(super) fn kept(&self) -> Vec<(usize, i64)> {
+        let mut kept = Vec::new();
+        if self.problem.weights.change > 0.0 {
+            for (order, &n_frozen) in self.n_frozen.iter().enumerate() {
+                let open = self.first[order] + n_frozen..self.first[order + 1];
+                kept.extend(open.filter_map(|idx| Some((idx, self.previous[idx]?.start))));
+            }
+        }
+        kept
+    }
+
+    /// The machine of an operation in the plan in force.
+    pub(super) fn machine_in_force(&self, idx: usize) -> Option<usize> {
+        self.previous[idx].map(|placement| placement.machine)
+    }
+
     /// Places every operation; at the end of time where a worker is missing.
     pub(super) fn decode(&self, decision: &Decision, placements: &mut Vec<Placement>) {
         placements.clear();

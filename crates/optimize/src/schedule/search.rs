@@ -82,7 +82,8 @@ pub fn solve(problem: &Problem, control: &Control<'_>) -> Result<Plan, SolveErro
 
 /// The best of one search per thread.
 fn annealed(decoder: &Decoder<'_>, control: &Control<'_>) -> Plan {
-    let curve = Curve::new(control, bound(decoder));
+    let bound = bound(decoder);
+    let curve = Curve::new(control, bound);
     let mut found = on_threads(control, |thread| {
         let mut search = Search::new(decoder, control, &curve, thread);
         search.anneal();
@@ -95,7 +96,7 @@ fn annealed(decoder: &Decoder<'_>, control: &Control<'_>) -> Plan {
     let mut placements = Vec::new();
     decoder.decode(&search.best.1, &mut placements);
     let cost = decoder.cost(&placements);
-    let bound = bound(decoder).min(cost.total);
+    let bound = bound.min(cost.total);
     Plan { placements, cost, bound, n_iterations, stop: search.pace.stop() }
 }
 
@@ -107,6 +108,8 @@ struct Search<'a> {
     flexible: Vec<(usize, usize)>,
     /// Whether waiting for a cheaper hour can pay.
     can_wait: bool,
+    /// Operations that cost something if they do not start when the plan in force has them, and when that is.
+    kept: Vec<(usize, i64)>,
     best: (f64, Decision),
     /// Cost of the best plan that ends by the horizon.
     best_cost: f64,
@@ -129,6 +132,7 @@ impl<'a> Search<'a> {
             can_wait: decoder.problem.weights.energy > 0.0
                 && !decoder.problem.prices.is_empty()
                 && decoder.problem.n_operations() > 0,
+            kept: decoder.kept(),
             decoder,
             pace: Pace::new(curve, thread),
             placements: Vec::new(),
@@ -136,6 +140,9 @@ impl<'a> Search<'a> {
             best_cost: f64::INFINITY,
         };
         search.start(search.best.1.clone());
+        if !search.kept.is_empty() {
+            search.start(in_force(decoder, &search.kept));
+        }
         let watch = |_: Progress| curve.ask(search.best_cost, 0).is_none();
         if let Some(start) = durations_only(decoder, control, &watch) {
             search.start(start);
@@ -186,7 +193,8 @@ impl<'a> Search<'a> {
         cost.total + OVERRUN * (cost.makespan - self.decoder.problem.horizon).max(0) as f64
     }
 
-    /// One random change: another place in the turns, another mode, or a later start for a cheaper hour.
+    /// One random change: another place in the turns, another mode, a later start for a cheaper hour, or the start that
+    /// the plan in force has.
     fn change(&mut self, decision: &mut Decision) {
         let random = &mut self.pace.random;
         let problem = self.decoder.problem;
@@ -199,6 +207,10 @@ impl<'a> Search<'a> {
             let idx = random.below(decision.not_before.len());
             let price = random.below(problem.prices.len() + 1);
             decision.not_before[idx] = problem.prices.get(price).map_or(0, |&(from, _)| from);
+        } else if drawn < 0.6 && !self.kept.is_empty() {
+            let (idx, start) = self.kept[random.below(self.kept.len())];
+            let is_held = decision.not_before[idx] == start;
+            decision.not_before[idx] = if is_held { 0 } else { start };
         } else if let Some(last) = decision.turns.len().checked_sub(1) {
             let from = random.below(last + 1);
             let reach = if random.below(4) == 0 { last } else { 10.min(last) };
@@ -233,6 +245,33 @@ fn due_first(decoder: &Decoder<'_>) -> Decision {
         modes: fastest.collect(),
         not_before: vec![0; problem.n_operations()],
     }
+}
+
+/// The plan in force as far as it can be kept; what is new comes behind the rest of its order, or last.
+fn in_force(decoder: &Decoder<'_>, kept: &[(usize, i64)]) -> Decision {
+    let mut decision = due_first(decoder);
+    let mut starts = vec![i64::MAX; decision.not_before.len()];
+    for &(idx, start) in kept {
+        (decision.not_before[idx], starts[idx]) = (start, start);
+    }
+    let mut turns = Vec::new();
+    for (order, described) in decoder.problem.orders.iter().enumerate() {
+        let mut earliest = 0;
+        for operation in decoder.n_frozen[order]..described.operations.len() {
+            let idx = decoder.first[order] + operation;
+            // Operations of an order keep their turn, whatever the plan in force says.
+            earliest = starts[idx].max(earliest);
+            turns.push((earliest, operation, order as u32));
+            let machine = decoder.machine_in_force(idx);
+            let mut modes = described.operations[operation].modes.iter();
+            if let Some(mode) = modes.position(|mode| Some(mode.machine) == machine) {
+                decision.modes[idx] = mode as u32;
+            }
+        }
+    }
+    turns.sort_unstable();
+    decision.turns = turns.into_iter().map(|(_, _, order)| order).collect();
+    decision
 }
 
 /// The turns and modes of a good plan for the durations alone.

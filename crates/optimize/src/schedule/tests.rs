@@ -294,6 +294,31 @@ fn the_frozen_part_does_not_move() {
 }
 
 #[test]
+fn a_plan_in_force_is_kept_with_its_idle_times() {
+    let step = |start: i64| Placement {
+        order: (start / 20) as usize - 1,
+        operation: 0,
+        machine: 0,
+        worker: None,
+        start,
+        setup: 0,
+        end: start + 10,
+    };
+    let orders = ["a", "b", "c"].map(|name| order(name, vec![self::step(vec![mode(0, 10)])]));
+    let mut problem = problem(vec![machine("M")], orders.to_vec());
+    problem.previous = vec![step(20), step(40), step(60)];
+    problem.weights = Weights { change: 1.0, ..Weights::default() };
+    assert_eq!(check(&problem, &few()).cost.n_changed, 0);
+    // The machine is down when the first one should run: that one moves, and no other makes room for it.
+    problem.machines[0].closed = vec![(15, 35)];
+    let plan = check(&problem, &Control::iterations(1, 2_000));
+    assert_eq!(
+        (plan.cost.n_changed, plan.placements[1].start, plan.placements[2].start),
+        (1, 40, 60)
+    );
+}
+
+#[test]
 fn a_plan_with_faults_is_found_out() {
     let (problem, mut plan) = two_orders_in_a_row();
     plan.placements[1].start = 5;
