@@ -14,6 +14,7 @@ mod fleet;
 mod look;
 mod model;
 mod near;
+mod pause;
 mod problem;
 mod reason;
 mod recommend;

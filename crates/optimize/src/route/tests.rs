@@ -177,6 +177,18 @@ fn a_break_is_taken_in_its_time_and_waiting_is_not_paid() {
 }
 
 #[test]
+fn a_break_waits_until_a_window_that_would_close_has_been_met() {
+    // At 10 the break could begin, but the first customer closes; the second one is just in time behind the break.
+    let at = |place, close| {
+        order("order", Task::Delivery(Stop { windows: vec![(0, close)], ..stop(place) }))
+    };
+    let pause = Break { from: 5, to: 40, duration: 30 };
+    let driver = Vehicle { breaks: vec![pause], ..van() };
+    let plan = check(&problem(&[0, 10, 20], vec![at(1, 10), at(2, 50)], vec![driver]), &few());
+    assert_eq!((plan.unserved.len(), plan.tours[0].breaks[0], plan.cost), (0, 10, 40.0));
+}
+
+#[test]
 fn every_depot_serves_its_own_side() {
     let jobs =
         vec![order("left", Task::Delivery(stop(2))), order("right", Task::Delivery(stop(3)))];

@@ -1,6 +1,7 @@
 //! Driving a tour stop by stop: when everything happens, and whether it can.
 
 use super::model::{Kind, Model, Unit};
+use super::pause::take;
 
 /// A tour as it is driven.
 #[derive(Debug, Clone, Default)]
@@ -87,33 +88,27 @@ impl Model<'_> {
     }
 
     fn drive(&self, unit: &Unit, stops: &[u32], start: i32) -> Option<Walk> {
+        let slots = self.slots(unit, stops, start)?;
         let mut walk = Walk { start, ..Walk::default() };
         let (mut now, mut at) = (start, unit.start);
-        for &stop in stops {
+        for (idx, &stop) in stops.iter().enumerate() {
             walk.distance += i64::from(self.distance.get(at, stop));
-            let travel = self.duration.get(at, stop);
-            now =
-                self.pause_before(unit, &mut walk, now, |now| self.service(stop, now + travel))?;
-            let arrival = now + travel;
-            let ready = pause_on_arrival(unit, &mut walk, arrival, self.nodes[stop as usize].open)?;
+            now = pause(unit, &slots, 2 * idx, &mut walk, now);
+            let arrival = now + self.duration.get(at, stop);
+            let ready = pause(unit, &slots, 2 * idx + 1, &mut walk, arrival);
             let (start, end) = self.service(stop, ready)?;
             walk.times.push([arrival, start, end]);
             (now, at) = (end, stop);
         }
         walk.distance += i64::from(self.distance.get(at, unit.end));
-        let travel = self.duration.get(at, unit.end);
-        now = self.pause_before(unit, &mut walk, now, |now| Some((now, now + travel)))?;
-        now += travel;
-        // What is left must still be taken before the shift ends.
-        while walk.breaks.len() < unit.breaks.len() {
-            now = take(unit, &mut walk, now)?;
-        }
-        walk.end = now;
-        (now <= unit.shift.1).then_some(walk)
+        now = pause(unit, &slots, 2 * stops.len(), &mut walk, now);
+        now += self.duration.get(at, unit.end);
+        walk.end = pause(unit, &slots, 2 * stops.len() + 1, &mut walk, now);
+        (walk.end <= unit.shift.1).then_some(walk)
     }
 
     /// Start and end of service when one arrives at `time`; `None` after the last window.
-    fn service(&self, stop: u32, time: i32) -> Option<(i32, i32)> {
+    pub(super) fn service(&self, stop: u32, time: i32) -> Option<(i32, i32)> {
         let node = &self.nodes[stop as usize];
         if time > node.close {
             return None;
@@ -130,45 +125,15 @@ impl Model<'_> {
         };
         Some((start, start + node.service))
     }
-
-    /// Takes the breaks whose latest start would pass before the next service is done. Gives the time after them.
-    fn pause_before(
-        &self,
-        unit: &Unit,
-        walk: &mut Walk,
-        mut now: i32,
-        next: impl Fn(i32) -> Option<(i32, i32)>,
-    ) -> Option<i32> {
-        while let Some(pause) = unit.breaks.get(walk.breaks.len()) {
-            let is_in_time = next(now).is_some_and(|(_, end)| i64::from(end) <= pause.to);
-            if is_in_time {
-                break;
-            }
-            now = take(unit, walk, now)?;
-        }
-        Some(now)
-    }
 }
 
-/// Takes breaks that are due or fit the time until the window opens. Gives the time after them.
-fn pause_on_arrival(unit: &Unit, walk: &mut Walk, mut now: i32, open: i32) -> Option<i32> {
-    while let Some(pause) = unit.breaks.get(walk.breaks.len()) {
-        let fits = i64::from(now).max(pause.from) + pause.duration <= i64::from(open);
-        if !fits && i64::from(now) < pause.from {
-            break;
-        }
-        now = take(unit, walk, now)?;
+/// Takes the breaks that belong to a slot. Gives the time after them.
+fn pause(unit: &Unit, slots: &[usize], slot: usize, walk: &mut Walk, mut now: i32) -> i32 {
+    while slots.get(walk.breaks.len()) == Some(&slot) {
+        let pause = &unit.breaks[walk.breaks.len()];
+        let end = take(pause, now);
+        walk.breaks.push((i64::from(end) - pause.duration) as i32);
+        now = end;
     }
-    Some(now)
-}
-
-/// Takes the next break at `now` or when it may begin. Gives its end; `None` if it is too late for it.
-fn take(unit: &Unit, walk: &mut Walk, now: i32) -> Option<i32> {
-    let pause = unit.breaks[walk.breaks.len()];
-    let start = i64::from(now).max(pause.from);
-    if start > pause.to {
-        return None;
-    }
-    walk.breaks.push(start as i32);
-    Some((start + pause.duration) as i32)
+    now
 }
