@@ -3,6 +3,7 @@
 mod bottleneck;
 mod energy;
 mod oee;
+mod plant;
 mod process;
 mod route;
 mod schedule;
@@ -21,6 +22,7 @@ pub const ALL: &[Bench] = &[
     route::CAPACITY,
     route::THOUSAND,
     route::SOLOMON,
+    plant::BENCH,
     energy::BENCH,
     stock::BENCH,
     setpoint::BENCH,
