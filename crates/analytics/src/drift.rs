@@ -2,7 +2,7 @@
 //!
 //! | where did it change? | how far apart are two samples? |
 //! |---|---|
-//! | [`change_points`] PELT, offline, exact | [`distance`] PSI, Kolmogorov–Smirnov, Wasserstein |
+//! | [`change_points`] PELT, offline | [`distance`] PSI, Kolmogorov–Smirnov, Wasserstein |
 //! | [`online`] Bayesian, row by row | [`mmd`] maximum mean discrepancy of few columns, by permutation |
 //! | | [`joint_discrepancy`] the same of all columns, in linear time |
 //!

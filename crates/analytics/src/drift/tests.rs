@@ -24,6 +24,19 @@ fn levels_and_spreads_that_change_are_found_where_they_change() {
     assert!(calm.is_empty(), "{calm:?}");
 }
 
+/// Too long to try every row: what is screened is enough to find spreads that change now and then, and nothing else.
+#[test]
+fn spreads_that_change_are_found_in_long_records() {
+    let mut values = normals(7, 60_000);
+    let sigma = |row: usize| [1.0, 3.0, 0.5][row / 4000 % 3];
+    values.iter_mut().enumerate().for_each(|(row, value)| *value *= sigma(row));
+    let found = pelt(&values, Change::MeanAndVariance, 3.0, 10);
+    assert_eq!(found.len(), 14, "{found:?}");
+    assert!(found.iter().zip(1..).all(|(at, n)| at.abs_diff(n * 4000) < 40), "{found:?}");
+    let calm = pelt(&normals(8, 60_000), Change::MeanAndVariance, 3.0, 10);
+    assert!(calm.is_empty(), "{calm:?}");
+}
+
 #[test]
 fn a_change_is_noticed_online_within_a_few_values() {
     let mut points = OnlineChangePoints::new(500.0);

@@ -16,7 +16,7 @@ use analytics::drift::change_points::{Change, pelt};
 use analytics::drift::mmd::discrepancy;
 use analytics::drift::online::OnlineChangePoints;
 use analytics::drift::{compare, compare_all};
-use analytics::forecast::{Ridge, accuracy, ets, intermittent, theta};
+use analytics::forecast::{Adaptive, Ridge, accuracy, ets, intermittent, theta};
 use analytics::monitor::{Method, Monitor, Options, Rest};
 use analytics::quality::{self, Mewma, Normal, RuleChart, T2Chart, Tolerance, capability};
 use analytics::stream::{AssetMonitor, Settings};
@@ -80,6 +80,8 @@ fn streams_stay_small() {
     check_bounded(AssetMonitor::new(2, settings), &values, |d, x| _ = d.push(&[x, x * x], 0));
     let series: Vec<f64> = values[..60].iter().map(|x| 100.0 + x).collect();
     check_bounded(ets(&series, 4).expect("long enough"), &values, |d, x| d.push(100.0 + x));
+    let interval = Adaptive::new(0.9, 500, 0.01).expect("good settings");
+    check_bounded(interval, &values, |d, x| d.push(x));
 }
 
 #[test]
@@ -112,6 +114,12 @@ fn whole_tables_are_taken_at_once() {
     assert_eq!(Conformal::new(&values).p_value(100.0), 1.0 / (N as f64 + 1.0));
     assert_eq!(Regimes::learn(&values, 3).n_states(), 1);
     assert!(pelt(&values, Change::Mean, 3.0, 10).is_empty());
+    assert!(pelt(&values, Change::MeanAndVariance, 3.0, 10).is_empty());
+    let mut restless = values.clone();
+    restless[N / 3..N / 3 + 200].iter_mut().for_each(|x| *x *= 4.0);
+    let found = pelt(&restless, Change::MeanAndVariance, 3.0, 10);
+    assert!(found.len() == 2 && found[0].abs_diff(N / 3) < 20, "{found:?}");
+    assert!(found[1].abs_diff(N / 3 + 200) < 20, "{found:?}");
     let drift = compare_all(&old, &new, 0.001, 1);
     assert!(drift.joint.p_value > 1e-6 && !drift.joint_has_drifted, "{:?}", drift.joint);
     assert!(discrepancy(&old, &new, 200, 20, 1).p_value > 0.04);
