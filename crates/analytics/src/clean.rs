@@ -53,14 +53,17 @@ pub struct Rules {
     /// What the numbers mean.
     pub kind: Kind,
     /// Lowest and highest value the sensor can report.
+    #[serde(default, with = "crate::saved")]
     pub range: Option<(f64, f64)>,
     /// Fastest believable change, in units per second.
+    #[serde(default, with = "crate::saved")]
     pub max_rate_per_s: Option<f64>,
     /// Silence longer than this is a gap; none: ten usual intervals, at least 5 s.
     pub max_gap_us: Option<i64>,
     /// A gauge that normally moves and repeats one value this long is stuck; 0: never.
     pub stuck_after_us: i64,
     /// Hampel threshold in robust standard deviations; 0: never.
+    #[serde(with = "crate::saved")]
     pub spike_sigmas: f64,
     /// How far ahead of the clock a time stamp may be.
     pub max_future_us: i64,
@@ -120,24 +123,24 @@ impl Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     last_time_us: i64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     last_value: f64,
     /// Since when the value is the same.
     same_since_us: i64,
     /// Usual time between samples, µs.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     interval_us: f64,
     /// Recent values that were finite and in range; a spike takes a place too, so that a step is believed in time.
-    #[serde(with = "crate::saved::array")]
+    #[serde(with = "crate::saved")]
     window: [f64; WINDOW - 1],
     /// Typical step between neighbors, for signals whose window is flat.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     step: f64,
     n_window: u8,
     next: u8,
     n_changes: u16,
     /// Longest time the value has honestly stayed the same, µs.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     longest_same_us: f64,
 }
 

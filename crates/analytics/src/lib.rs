@@ -30,5 +30,6 @@ mod tail;
 mod testing;
 pub mod trees;
 pub mod vibration;
+mod whiten;
 
 pub use frame::{Detector, Frame};

@@ -26,6 +26,7 @@ mod residual;
 use serde::{Deserialize, Serialize};
 
 use crate::Frame;
+use crate::stats::dot;
 
 pub use choose::{Choice, choose};
 pub use limits::{Limits, blocked_limits, blocked_points, quantile_limits};
@@ -72,10 +73,10 @@ pub struct Options {
     /// How the model is found.
     pub method: Method,
     /// Share of the identity mixed into the covariances of the standardized window, 0 to 1.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub shrinkage: f64,
     /// Weight of the newest row in the smoothed statistics; 1 means no smoothing.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub smoothing: f64,
 }
 
@@ -108,16 +109,17 @@ pub struct Monitor {
     options: Options,
     n_columns: usize,
     window: usize,
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     center: Vec<f64>,
     /// 1/standard deviation; 0 for a column that is not used.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     weight: Vec<f64>,
     /// Rows of A, then of B, each `window · n_columns` long.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     maps: Vec<f64>,
     n_a: usize,
     /// Diagonals of AᵀA and BᵀB, for the contributions.
+    #[serde(with = "crate::saved")]
     diagonals: [Vec<f64>; 2],
 }
 
@@ -125,7 +127,7 @@ pub struct Monitor {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     /// Standardized values, newest row first.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     window: Vec<f64>,
     n_seen: usize,
     smooth: Option<Point>,
@@ -135,10 +137,10 @@ pub struct Track {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Hotelling's T² in the model.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub t2: f64,
     /// Squared prediction error, or its stand-in, outside of it.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub spe: f64,
 }
 
@@ -223,7 +225,20 @@ impl Monitor {
     ///
     /// For a row that somebody asks about: it allocates its answer. Cost: O(D²).
     ///
-    /// Reconstruction-based: by how much the statistic would fall if the column were free, summed over its lags.
+    /// Reconstruction-based: by how much the statistic would fall if the column were free, summed over its lags (Alcala & Qin
+    /// (2009), eq. 14).
+    ///
+    /// ```
+    /// use analytics::{Frame, monitor::{Method, Monitor, Options, Statistic, Track}};
+    /// // Two columns that have nothing to do with each other; the second one is off.
+    /// let normal: Vec<f64> = (0..40).flat_map(|n| [f64::from(n % 2), f64::from(n / 2 % 2)]).collect();
+    /// let options = Options { method: Method::Pca { lags: 0, components: 2 }, shrinkage: 0.0, smoothing: 1.0 };
+    /// let monitor = Monitor::fit(&Frame::from_rows(2, &normal), options).unwrap();
+    /// let mut track = Track::default();
+    /// monitor.push(&mut track, &[0.5, 4.0]);
+    /// let shares = monitor.contributions(&track, Statistic::T2);
+    /// assert!(shares[0] < 1e-9 && shares[1] > 1.0 - 1e-9);
+    /// ```
     pub fn contributions(&self, track: &Track, statistic: Statistic) -> Vec<f64> {
         let mut shares = vec![0.0; self.n_columns];
         if track.n_seen < self.window {
@@ -267,19 +282,6 @@ impl Monitor {
 
 fn squared_length(map: &[f64], window: &[f64]) -> f64 {
     map.chunks_exact(window.len()).map(|row| dot(row, window).powi(2)).sum()
-}
-
-/// Eight sums side by side, so that the compiler can use vector registers.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 8];
-    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..8 {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    sums.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]

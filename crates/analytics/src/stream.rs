@@ -37,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use self::model::Model;
 use self::regime::{Fitted, Regime};
+use crate::stats::dot;
 
 /// Weight of a new row in the smoothed index and in what explains it.
 const SMOOTHING: f64 = 0.1;
@@ -51,7 +52,7 @@ pub struct Settings {
     /// Rows of a regime before its first verdict.
     pub learn_rows: usize,
     /// At most about one false alarm in so many rows.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub rows_per_false_alarm: f64,
     /// Whether the model is fitted anew as good rows double.
     pub refit: bool,
@@ -65,13 +66,13 @@ pub struct Judgement {
     /// The regime of this row has no model yet.
     pub learning: bool,
     /// How much of what it must see it has seen, 0 to 1.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub learned_share: f64,
     /// 100 is as learned, 50 is at the limit, 0 far beyond; NaN while learning.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub health: f64,
     /// The larger of smoothed index and trend, over its limit; NaN while learning.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub score: f64,
     /// An episode is going on.
     pub alarm: bool,
@@ -87,10 +88,10 @@ pub struct Contribution {
     /// Its index.
     pub column: usize,
     /// Its share of all contributions, 0 to 1.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub share: f64,
     /// How far it is from where the other columns say it should be, in its own standard deviations of that.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub direction: f64,
 }
 
@@ -102,11 +103,12 @@ pub struct AssetMonitor {
     /// In the order in which they were first seen.
     regimes: Vec<Regime>,
     /// Smoothed standardized values and index, over all regimes.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     z: Vec<f64>,
+    #[serde(with = "crate::saved")]
     smooth: Option<f64>,
     /// Trend of the standardized values since the regime began.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     level: Vec<f64>,
     present_idx: usize,
     alarm: bool,
@@ -288,7 +290,7 @@ impl AssetMonitor {
             if m[column] <= 0.0 {
                 continue;
             }
-            let along = relations::dot(m, &self.z);
+            let along = dot(m, &self.z);
             let share = along * along / m[column];
             sum += share;
             self.contributions.push(Contribution { column, share, direction: along / m[column] });

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 /// shape 0; as a limit for streams in Siffer et al. (2017), "Anomaly detection in streams with extreme value theory", §3.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Tail {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub(crate) from: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub(crate) mean: f64,
     /// Share of the values that are not below `from`.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub(crate) share: f64,
 }
 

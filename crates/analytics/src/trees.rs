@@ -25,7 +25,7 @@ mod save;
 mod shap;
 mod train;
 
-pub(crate) use folds::train_on;
+pub(crate) use folds::bag;
 pub use folds::{Fold, Validation, cross_validate, grouped_folds, time_folds};
 pub use forest::Forest;
 pub use shap::Explanation;

@@ -2,15 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A limit on one signal.
+/// A limit on one signal; deadband and delays as in ANSI/ISA-18.2-2016, clause 10.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitSpec {
     /// Broken above this value.
+    #[serde(default, with = "crate::saved")]
     pub above: Option<f64>,
     /// Broken below this value.
+    #[serde(default, with = "crate::saved")]
     pub below: Option<f64>,
     /// How far the value must come back, in the signal's unit.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub deadband: f64,
     /// How long it must be broken, µs.
     pub on_delay_us: i64,
@@ -97,7 +99,7 @@ pub struct BackTest {
     pub missed: Vec<usize>,
 }
 
-/// Runs a limit over recorded values.
+/// Runs a [`Limit`] over recorded values, as if it had been there.
 ///
 /// `times_us`, `values`: n samples in time order, NaN is missing. `events`: half-open spans in which it should
 /// have rung at least once.

@@ -128,13 +128,13 @@ impl Redundant {
 /// How alike neighboring distances are, in standard deviations of the distance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Memory {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     before: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     n: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     squares: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     products: f64,
 }
 

@@ -19,7 +19,7 @@ const LEAST_TRIMMED: usize = 50;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Regimes {
     /// Center of each state, ascending.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     levels: Vec<f64>,
     min_rows: u32,
     state: Option<usize>,

@@ -11,10 +11,10 @@ const MIN_SIDE: f64 = 5.0;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Bucket {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     sum: f64,
     /// Sum of squared distances from the mean of the bucket.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     spread: f64,
 }
 
@@ -24,17 +24,17 @@ struct Bucket {
 /// exponential buckets, and the cut of eq. 3.1 (variance form) with δ′ = δ / ln n. Cost: O(log n) per check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adwin {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     delta: f64,
     every: u32,
     n_since_check: u32,
     /// Level i holds buckets of 2^i values, oldest first.
     levels: Vec<Vec<Bucket>>,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     n: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     sum: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     spread: f64,
 }
 

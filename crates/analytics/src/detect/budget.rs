@@ -20,18 +20,18 @@ const MOST_SURPLUS: f64 = 5.0;
 /// (eq. 4 and 5), on the logarithm of the limit and on episodes instead of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     rows_per_false_alarm: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     first: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     limit: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     gain: f64,
     /// Episodes that came beyond those budgeted so far.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     surplus: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     reach: f64,
     rows_to_end: u32,
     n_calm: u32,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Falkman (2014) for anomalies. Exact if new rows are exchangeable with the normal ones.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Conformal {
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     sorted: Vec<f64>,
 }
 
@@ -44,7 +44,7 @@ impl Conformal {
 /// are valid given the past, an alarm at evidence ≥ B comes falsely not more often than once in B rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EProcess {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     log_evidence: f64,
 }
 

@@ -4,17 +4,17 @@ use serde::{Deserialize, Serialize};
 
 /// Two-sided tabular CUSUM: S⁺ = max(0, S⁺ + z − k), S⁻ = max(0, S⁻ − z − k); an alarm above h.
 ///
-/// Source: Page (1954), "Continuous inspection schemes", §2.3; Montgomery (2013), eq. 9.2 and 9.3; k = ½, h = 5 gives one false alarm in 465 independent
-/// normal values (Montgomery (2013), table 9.3).
+/// Source: Page (1954), "Continuous inspection schemes", §2.3; Montgomery (2013), "Introduction to statistical quality
+/// control", eq. 9.2 and 9.3; k = ½, h = 5 gives one false alarm in 465 independent normal values (table 9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cusum {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     slack: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     limit: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     high: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     low: f64,
 }
 

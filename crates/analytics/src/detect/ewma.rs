@@ -16,13 +16,13 @@ const HUBER: f64 = 2.5;
 /// absolute deviation as spread.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RobustEwma {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     weight: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     n_seen: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     level: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     deviation: f64,
 }
 

@@ -22,7 +22,7 @@ pub struct HalfSpaceTrees {
     n_in_window: usize,
     is_warm: bool,
     /// Rows of the first window while ranges are being learned.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     first: Vec<f64>,
     /// Rows of the window in each node of one tree.
     #[serde(skip)]

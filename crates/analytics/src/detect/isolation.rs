@@ -18,7 +18,7 @@ pub struct IsolationForest {
     nodes: Vec<Node>,
     roots: Vec<u32>,
     /// c(sample actually used): the mean path length of an unsuccessful search.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     usual_path: f64,
 }
 
@@ -28,7 +28,7 @@ struct Node {
     /// Of the right child; the left one is the next node.
     right: u32,
     /// Where it splits; for a leaf what it adds to the path.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     at: f64,
 }
 

@@ -1,8 +1,10 @@
 //! Distance of the last rows from normal ones, in units of their own covariance.
 
+use faer::Mat;
 use serde::{Deserialize, Serialize};
 
 use crate::stats::mean_and_sigma;
+use crate::whiten::{whitened, whitening};
 use crate::{Detector, Frame};
 
 /// Squared Mahalanobis distance of a window of rows, over its length; about 1 for normal rows.
@@ -18,18 +20,18 @@ use crate::{Detector, Frame};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mahalanobis {
     lags: usize,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     shrinkage: f64,
     n_columns: usize,
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     center: Vec<f64>,
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     weight: Vec<f64>,
     /// L⁻¹ of the correlation L·Lᵀ, rows of the lower triangle one after another.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     whitening: Vec<f64>,
     /// Standardized values, newest row first.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     window: Vec<f64>,
     n_seen: usize,
 }
@@ -75,18 +77,10 @@ impl Mahalanobis {
             *slot = if z.is_nan() { 0.0 } else { z.clamp(-1e6, 1e6) };
         }
         self.n_seen += 1;
-        if self.n_seen <= self.lags { f64::NAN } else { self.squared_distance() / length as f64 }
-    }
-
-    fn squared_distance(&self) -> f64 {
-        let mut start = 0;
-        let mut sum = 0.0;
-        for idx in 0..self.window.len() {
-            let row = &self.whitening[start..=start + idx];
-            sum += dot(row, &self.window[..=idx]).powi(2);
-            start += idx + 1;
+        if self.n_seen <= self.lags {
+            return f64::NAN;
         }
-        sum
+        whitened(&self.whitening, &self.window).map(|z| z * z).sum::<f64>() / length as f64
     }
 }
 
@@ -101,10 +95,7 @@ impl Detector for Mahalanobis {
             return;
         }
         (self.center, self.weight) = frame.columns.iter().map(|column| standard(column)).unzip();
-        let correlation = self.correlation(frame, dimensions);
-        if let Some(lower) = cholesky(correlation, dimensions) {
-            self.whitening = inverse_lower(&lower, dimensions);
-        }
+        self.whitening = whitening(&self.correlation(frame, dimensions)).unwrap_or_default();
     }
 
     fn score(&mut self, frame: &Frame, scores: &mut Vec<f64>) {
@@ -118,7 +109,7 @@ impl Detector for Mahalanobis {
 
 impl Mahalanobis {
     /// Shrunk correlation of the windows; at least a millionth of the identity, so that it can be inverted.
-    fn correlation(&self, frame: &Frame, dimensions: usize) -> Vec<f64> {
+    fn correlation(&self, frame: &Frame, dimensions: usize) -> Mat<f64> {
         let n_rows = frame.n_rows();
         let mut sum = vec![0.0; dimensions * dimensions];
         let mut window = vec![0.0; dimensions];
@@ -138,9 +129,10 @@ impl Mahalanobis {
         }
         let shrinkage = self.shrinkage.clamp(1e-6, 1.0);
         let scale = (1.0 - shrinkage) / (n_rows - self.lags) as f64;
-        sum.iter_mut().for_each(|sum| *sum *= scale);
-        (0..dimensions).for_each(|idx| sum[idx * dimensions + idx] += shrinkage);
-        sum
+        Mat::from_fn(dimensions, dimensions, |i, j| {
+            let identity = if i == j { shrinkage } else { 0.0 };
+            sum[i.max(j) * dimensions + i.min(j)] * scale + identity
+        })
     }
 }
 
@@ -149,52 +141,4 @@ fn standard(column: &[f64]) -> (f64, f64) {
     let (mean, sigma) = mean_and_sigma(column);
     let moves = sigma.is_finite() && sigma > 1e-12 * mean.abs() && sigma > 0.0;
     (mean, if moves { 1.0 / sigma } else { 0.0 })
-}
-
-/// Lower triangle of a symmetric matrix to its Cholesky factor; none when it is not positive definite.
-fn cholesky(mut a: Vec<f64>, n: usize) -> Option<Vec<f64>> {
-    for i in 0..n {
-        for j in 0..=i {
-            let (upper, row) = a.split_at(i * n);
-            let dots = if i == j {
-                dot(&row[..j], &row[..j])
-            } else {
-                dot(&row[..j], &upper[j * n..j * n + j])
-            };
-            let rest = a[i * n + j] - dots;
-            if i == j && (rest.is_nan() || rest <= 0.0) {
-                return None;
-            }
-            a[i * n + j] = if i == j { rest.sqrt() } else { rest / a[j * n + j] };
-        }
-    }
-    Some(a)
-}
-
-/// L⁻¹ by forward substitution, its rows packed.
-fn inverse_lower(lower: &[f64], n: usize) -> Vec<f64> {
-    let mut inverse = vec![0.0; n * n];
-    for column in 0..n {
-        inverse[column * n + column] = 1.0 / lower[column * n + column];
-        for row in column + 1..n {
-            let sum: f64 =
-                (column..row).map(|k| lower[row * n + k] * inverse[k * n + column]).sum();
-            inverse[row * n + column] = -sum / lower[row * n + row];
-        }
-    }
-    (0..n).flat_map(|row| inverse[row * n..=row * n + row].to_vec()).collect()
-}
-
-/// Sums side by side, so that the compiler can use vector registers.
-#[inline]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 4];
-    let (a_parts, b_parts) = (a.chunks_exact(4), b.chunks_exact(4));
-    let rest: f64 = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a_parts.zip(b_parts) {
-        for lane in 0..4 {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }

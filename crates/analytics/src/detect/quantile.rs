@@ -12,12 +12,12 @@ const LARGEST: f64 = 1e300;
 /// neighbors, or along the line to the next one where that would leave their order (box 1, step B3). Cost: O(1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct P2 {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     share: f64,
     n_seen: u64,
-    #[serde(with = "crate::saved::array")]
+    #[serde(with = "crate::saved")]
     heights: [f64; 5],
-    #[serde(with = "crate::saved::array")]
+    #[serde(with = "crate::saved")]
     positions: [f64; 5],
 }
 
@@ -90,9 +90,9 @@ const BUFFER: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Centroid {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     mean: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     weight: f64,
 }
 
@@ -102,13 +102,13 @@ struct Centroid {
 /// scale function k₂. Memory: about `compression` centroids. Cost: O(1) amortized.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TDigest {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     compression: f64,
     centroids: Vec<Centroid>,
     buffer: Vec<Centroid>,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     low: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     high: f64,
 }
 

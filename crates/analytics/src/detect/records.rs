@@ -26,14 +26,14 @@ const QUIET_ROWS: u64 = 50;
 pub struct Records {
     n_seen: u64,
     /// A ring of the newest values.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     recent: Vec<f64>,
     /// A ring of the means of one season.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     season: Vec<f64>,
     season_rows: usize,
     views: [Extent; 6],
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     told: f64,
     told_at: u64,
 }
@@ -41,9 +41,9 @@ pub struct Records {
 /// Lowest and highest value so far.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Extent {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     lowest: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     highest: f64,
 }
 

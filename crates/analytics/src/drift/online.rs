@@ -14,8 +14,9 @@ const MAX_RUNS: usize = 500;
 /// should be roughly standardized, as the prior is centered on the first value with unit spread. Cost: O(runs kept).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OnlineChangePoints {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     hazard: f64,
+    #[serde(with = "crate::saved")]
     first: Option<f64>,
     runs: Vec<Run>,
     n_seen: u64,
@@ -24,19 +25,19 @@ pub struct OnlineChangePoints {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Run {
     length: u64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     probability: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     mean: f64,
     /// Pseudo-counts and scale of the normal–gamma posterior.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     kappa: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     alpha: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     beta: f64,
     /// Γ(α + ½)/Γ(α).
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     gamma_ratio: f64,
 }
 

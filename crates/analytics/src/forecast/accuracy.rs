@@ -1,11 +1,18 @@
 //! How good a forecast was. Pairs with a missing value on either side are left out; nothing to compare gives NaN.
 
-/// Mean absolute error.
+/// Mean absolute error: Σ |y − f| / n.
+///
+/// ```
+/// use analytics::forecast::accuracy::{mae, mse};
+/// assert_eq!(mae(&[1.0, 2.0, f64::NAN], &[1.0, 5.0, 9.0]), 1.5);
+/// assert_eq!(mse(&[1.0, 2.0, f64::NAN], &[1.0, 5.0, 9.0]), 4.5);
+/// assert!(mae(&[], &[]).is_nan());
+/// ```
 pub fn mae(actual: &[f64], forecast: &[f64]) -> f64 {
     mean(pairs(actual, forecast).map(|(y, f)| (y - f).abs()))
 }
 
-/// Mean squared error.
+/// Mean squared error: Σ (y − f)² / n.
 pub fn mse(actual: &[f64], forecast: &[f64]) -> f64 {
     mean(pairs(actual, forecast).map(|(y, f)| (y - f).powi(2)))
 }
@@ -30,6 +37,12 @@ pub fn smape_percent(actual: &[f64], forecast: &[f64]) -> f64 {
 ///
 /// NaN where the training values repeat exactly or are shorter than a season.
 /// Source: Hyndman & Koehler (2006), eq. 6 with a seasonal scale.
+///
+/// ```
+/// use analytics::forecast::accuracy::mase;
+/// // "As before" errs by 1 in the training values, the forecast by 2.
+/// assert_eq!(mase(&[6.0], &[4.0], &[1.0, 2.0, 3.0], 1), 2.0);
+/// ```
 pub fn mase(actual: &[f64], forecast: &[f64], training: &[f64], period: usize) -> f64 {
     let lagged = training.get(period.max(1)..).unwrap_or_default();
     let scale = mae(lagged, &training[..lagged.len()]);
@@ -37,6 +50,11 @@ pub fn mase(actual: &[f64], forecast: &[f64], training: &[f64], period: usize) -
 }
 
 /// Share of the actual values that lie within `half_width` of the forecast, in percent.
+///
+/// ```
+/// use analytics::forecast::accuracy::coverage_percent;
+/// assert_eq!(coverage_percent(&[1.0, 5.0], &[2.0, 2.0], &[1.0, 1.0]), 50.0);
+/// ```
 pub fn coverage_percent(actual: &[f64], forecast: &[f64], half_width: &[f64]) -> f64 {
     let inside = actual.iter().zip(forecast).zip(half_width);
     mean(

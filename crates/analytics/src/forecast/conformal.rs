@@ -43,17 +43,23 @@ fn check_level(level: f64) -> Result<(), Error> {
 
 /// The ⌈(n + 1) level⌉-th smallest; infinite where there are fewer.
 fn quantile(sizes: &mut [f64], level: f64) -> f64 {
-    // A hair less, so that (9 + 1) · 0.8 is the 8th and not, by rounding, the 9th.
-    let rank = ((sizes.len() + 1) as f64 * level - 1e-9).ceil().max(1.0) as usize;
+    let rank = rank(sizes.len(), level);
     if rank > sizes.len() {
         return f64::INFINITY;
     }
     *sizes.select_nth_unstable_by(rank - 1, f64::total_cmp).1
 }
 
+/// ⌈(n + 1) level⌉, at least 1.
+fn rank(n: usize, level: f64) -> usize {
+    // A hair less, so that (9 + 1) · 0.8 is the 8th and not, by rounding, the 9th.
+    ((n + 1) as f64 * level - 1e-9).ceil().max(1.0) as usize
+}
+
 /// An interval that keeps its promise while the world drifts: it widens after a miss and narrows after hits.
 ///
-/// Saved and read again it goes on as if never stopped. Cost: O(memory) per value.
+/// Saved and read again it goes on as if never stopped. Cost: O(memory) per value, to move numbers; no allocation once the
+/// memory is full.
 /// Source: Gibbs & Candès (2021), "Adaptive conformal inference under distribution shift", eq. 2.
 ///
 /// ```
@@ -64,13 +70,45 @@ fn quantile(sizes: &mut [f64], level: f64) -> f64 {
 /// assert_eq!(interval.half_width(), 3.0);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Saved")]
 pub struct Adaptive {
+    #[serde(with = "crate::saved")]
     level: f64,
     /// Present share that is let outside, which moves so that the realized one stays at 1 − level.
+    #[serde(with = "crate::saved")]
     outside: f64,
+    #[serde(with = "crate::saved")]
     rate: f64,
     memory: usize,
+    /// Sizes of the last errors, oldest first.
+    #[serde(with = "crate::saved")]
     sizes: VecDeque<f64>,
+    /// The same, ascending.
+    #[serde(skip)]
+    sorted: Vec<f64>,
+}
+
+/// What is kept of an [`Adaptive`].
+#[derive(Deserialize)]
+struct Saved {
+    #[serde(with = "crate::saved")]
+    level: f64,
+    #[serde(with = "crate::saved")]
+    outside: f64,
+    #[serde(with = "crate::saved")]
+    rate: f64,
+    memory: usize,
+    #[serde(with = "crate::saved")]
+    sizes: VecDeque<f64>,
+}
+
+impl From<Saved> for Adaptive {
+    fn from(saved: Saved) -> Adaptive {
+        let Saved { level, outside, rate, memory, sizes } = saved;
+        let mut sorted = Vec::from(sizes.clone());
+        sorted.sort_unstable_by(f64::total_cmp);
+        Adaptive { level, outside, rate, memory, sizes, sorted }
+    }
 }
 
 impl Adaptive {
@@ -90,20 +128,23 @@ impl Adaptive {
         if !(0.0..1.0).contains(&rate) {
             return Err(Error::OutOfRange { name: "rate", value: rate, range: "0 to 1" });
         }
-        Ok(Adaptive { level, outside: 1.0 - level, rate, memory, sizes: VecDeque::new() })
+        let (sizes, sorted) = (VecDeque::new(), Vec::new());
+        Ok(Adaptive { level, outside: 1.0 - level, rate, memory, sizes, sorted })
     }
 
     /// Half the width of the next interval; infinite while too few errors are known for the level.
     ///
-    /// Where even the largest known error was not enough lately, half as much again.
+    /// Where even the largest known error was not enough lately, half as much again. Cost: O(1).
     pub fn half_width(&self) -> f64 {
-        let mut sizes: Vec<f64> = self.sizes.iter().copied().collect();
-        let width = quantile(&mut sizes, self.level);
-        if width.is_infinite() || self.outside >= 1.0 {
-            return if width.is_infinite() { width } else { 0.0 };
+        let at = |level: f64| self.sorted.get(rank(self.sorted.len(), level) - 1).copied();
+        if at(self.level).is_none() {
+            return f64::INFINITY;
         }
-        let width = quantile(&mut sizes, 1.0 - self.outside);
-        if width.is_finite() { width } else { 1.5 * sizes.iter().copied().fold(0.0, f64::max) }
+        if self.outside >= 1.0 {
+            return 0.0;
+        }
+        let widest = self.sorted.last().copied().unwrap_or(f64::INFINITY);
+        at(1.0 - self.outside).unwrap_or(1.5 * widest)
     }
 
     /// Takes in the error of a forecast whose truth is now known; NaN is left out.
@@ -111,12 +152,19 @@ impl Adaptive {
         if error.is_nan() {
             return;
         }
-        let is_outside = error.abs() > self.half_width();
-        let miss = if is_outside { 1.0 } else { 0.0 };
+        let size = error.abs();
+        let miss = if size > self.half_width() { 1.0 } else { 0.0 };
         self.outside += self.rate * (1.0 - self.level - miss);
-        self.sizes.push_back(error.abs());
-        while self.sizes.len() > self.memory {
-            self.sizes.pop_front();
+        while self.sizes.len() >= self.memory {
+            let Some(oldest) = self.sizes.pop_front() else { break };
+            self.sorted.remove(self.place(oldest));
         }
+        self.sizes.push_back(size);
+        self.sorted.insert(self.place(size), size);
+    }
+
+    /// How many known errors are smaller.
+    fn place(&self, size: f64) -> usize {
+        self.sorted.partition_point(|other| *other < size)
     }
 }

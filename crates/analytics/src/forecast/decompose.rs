@@ -102,6 +102,13 @@ fn moving_average(series: &[f64], period: usize) -> Vec<f64> {
 /// Series shorter than three seasons are never seasonal. Missing values count as the mean. Cost: O(n·period).
 /// Source: Fiorucci et al. (2016), "Models for optimising the theta method", §4.1 (the test of Assimakopoulos &
 /// Nikolopoulos): |r_m| > 1.645 √((1 + 2 Σ_{k<m} r_k²) / n).
+///
+/// ```
+/// use analytics::forecast::is_seasonal;
+/// let weeks: Vec<f64> = (0..70).map(|day| if day % 7 < 5 { 8.0 } else { 0.0 }).collect();
+/// assert!(is_seasonal(&weeks, 7) && !is_seasonal(&weeks[..20], 7)); // less than three weeks
+/// assert!(!is_seasonal(&[8.0; 70], 7));
+/// ```
 pub fn is_seasonal(series: &[f64], period: usize) -> bool {
     let n = series.len();
     if period < 2 || n < 3 * period {

@@ -16,6 +16,8 @@ use start::{backcast, fit_start, start};
 
 /// By so much the AICc of a form with an endless slope must be lower.
 const ENDLESS_SLOPE: f64 = 10.0;
+/// Level, slope and season of a model that goes on stay below this.
+const MOST_STATE: f64 = 1e150;
 
 /// How noise enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,25 +96,34 @@ pub struct Ets {
     /// Steps per season; 1 without.
     pub period: usize,
     /// Weight of news in the level, 0 to 1.
+    #[serde(with = "crate::saved")]
     pub alpha: f64,
     /// Weight of news in the slope, 0 to `alpha`.
+    #[serde(with = "crate::saved")]
     pub beta: f64,
     /// Weight of news in the season, 0 to 1 − `alpha`.
+    #[serde(with = "crate::saved")]
     pub gamma: f64,
     /// How much of the slope is left after a step, 0.8 to 0.98; 1 where it does not fade.
+    #[serde(with = "crate::saved")]
     pub phi: f64,
     /// Akaike's criterion, corrected for short series; only comparable between forms on one series.
+    #[serde(with = "crate::saved")]
     pub aicc: f64,
     /// Standard deviation of one-step errors, relative ones with multiplicative noise.
+    #[serde(with = "crate::saved")]
     pub sigma: f64,
     state: State,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct State {
+    #[serde(with = "crate::saved")]
     level: f64,
+    #[serde(with = "crate::saved")]
     slope: f64,
     /// Season of the next steps, from `at` on, around the end.
+    #[serde(with = "crate::saved")]
     season: Vec<f64>,
     at: usize,
 }
@@ -210,7 +221,16 @@ fn pass(series: &[f64], form: EtsForm, weights: Weights, state: &mut State) -> P
 
 /// Fits one form to `series` with a season of `period` steps (1 for none).
 ///
-/// Missing values move the state on without news. Cost: about 300 passes over the series.
+/// Missing values move the state on without news. Cost: about 300 passes over the series. Sources and departures: as the
+/// other forms, Hyndman et al. (2008), tables 2.2 and 2.3, eq. 5.3.
+///
+/// ```
+/// use analytics::forecast::{EtsForm, Noise, Season, Trend, ets_of};
+/// let form = EtsForm { noise: Noise::Additive, trend: Trend::Linear, season: Season::None };
+/// let line: Vec<f64> = (0..20).map(|i| 3.0 * f64::from(i)).collect();
+/// let ahead = ets_of(&line, 1, form).unwrap().forecast(2);
+/// assert!((ahead[0] - 60.0).abs() < 0.01 && (ahead[1] - 63.0).abs() < 0.01);
+/// ```
 ///
 /// # Errors
 /// If there are fewer than 4 values, fewer than two seasons where there is a season, an infinite one, or values that are
@@ -364,12 +384,36 @@ impl Ets {
         (0..horizon).map(next).collect()
     }
 
-    /// Takes in the next value; NaN moves on without news. The weights stay as they are. Cost: O(1).
+    /// Takes in the next value. The weights stay as they are. Cost: O(1), no allocation.
+    ///
+    /// NaN moves on without news, and so does a value that would carry level, slope or season beyond 1e150, from where
+    /// no later value could call them back.
+    ///
+    /// ```
+    /// use analytics::forecast::{EtsForm, Noise, Season, Trend, ets_of};
+    /// let form = EtsForm { noise: Noise::Additive, trend: Trend::None, season: Season::None };
+    /// let mut model = ets_of(&[4.0, 5.0, 4.0, 5.0, 4.0, 5.0], 1, form).unwrap();
+    /// let before = model.forecast(1)[0];
+    /// model.push(before + 10.0);
+    /// // The level takes in its share of what is new.
+    /// assert!((model.forecast(1)[0] - (before + 10.0 * model.alpha)).abs() < 1e-12);
+    /// ```
     pub fn push(&mut self, value: f64) {
-        let error = value - self.state.forecast(self.form.season, self.phi);
-        let error = if error.is_finite() { error } else { f64::NAN };
+        let State { level, slope, at, .. } = self.state;
+        let season = self.state.season.get(at).copied();
         let weights = self.weights();
+        let error = value - self.state.forecast(self.form.season, self.phi);
         self.state.step(self.form.season, weights, error);
+        let State { level: new_level, slope: new_slope, .. } = self.state;
+        let now = [new_level, new_slope, self.state.season.get(at).copied().unwrap_or(0.0)];
+        if now.iter().all(|part| part.abs() < MOST_STATE) {
+            return;
+        }
+        (self.state.level, self.state.slope, self.state.at) = (level, slope, at);
+        if let Some(season) = season {
+            self.state.season[at] = season;
+        }
+        self.state.step(self.form.season, weights, f64::NAN);
     }
 
     fn weights(&self) -> Weights {

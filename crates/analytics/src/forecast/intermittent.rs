@@ -37,6 +37,12 @@ pub fn croston(demand: &[f64], alpha: f64) -> f64 {
 /// [`croston`] without most of its bias: times 1 − α/2.
 ///
 /// Source: Syntetos & Boylan (2005), "The accuracy of intermittent demand estimates", eq. 3.
+///
+/// ```
+/// use analytics::forecast::intermittent::sba;
+/// // Four pieces every second step are 2 a step, times 1 − 0.2 / 2.
+/// assert_eq!(sba(&[0.0, 4.0, 0.0, 4.0], 0.2), 1.8);
+/// ```
 pub fn sba(demand: &[f64], alpha: f64) -> f64 {
     (1.0 - alpha / 2.0) * croston(demand, alpha)
 }

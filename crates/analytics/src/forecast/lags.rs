@@ -1,10 +1,12 @@
 //! Boosted trees on past values and the calendar.
 
+use serde::{Deserialize, Serialize};
+
 use super::Error;
 use crate::trees::{Data, Forest, Params, train};
 
 /// What a forecast of one step looks back at. All distances are in steps before the value that is forecast.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Lags {
     /// Single values so far back.
     pub lags: Vec<usize>,
@@ -44,9 +46,27 @@ impl Lags {
 }
 
 /// Boosted trees that forecast a series from its own past and from what is known ahead, such as the calendar.
-#[derive(Clone, Debug)]
+///
+/// Every step of the horizon is forecast at once, by one forest, from values that are known at the origin (the direct
+/// strategy). It can be saved and read again.
+/// Source: Taieb, Bontempi, Atiya & Sorjamaa (2012), "A review and comparison of strategies for multi-step ahead time series
+/// forecasting", §2.2; trees as in [`crate::trees`]. Departure: one model for all steps, since all look equally far back.
+///
+/// ```
+/// use analytics::forecast::{Lagged, Lags};
+/// use analytics::trees::Params;
+/// // A machine that draws 9 kW on four days and rests on the fifth.
+/// let load: Vec<f64> = (0..100).map(|day| if day % 5 == 4 { 0.0 } else { 9.0 }).collect();
+/// let lags = Lags { lags: vec![5], ..Lags::default() };
+/// let model = Lagged::fit(&load, &[], lags, &Params { min_leaf_rows: 5, ..Params::default() }).unwrap();
+/// let ahead = model.predict(&load, &[], 5).unwrap();
+/// let expected = [9.0, 9.0, 9.0, 9.0, 0.0];
+/// assert!(ahead.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 0.01));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lagged {
     lags: Lags,
+    #[serde(with = "crate::saved")]
     forest: Forest,
     n_known: usize,
 }
@@ -54,7 +74,9 @@ pub struct Lagged {
 impl Lagged {
     /// Learns from `series`; `known` holds columns as long as it, such as those of [`calendar`].
     ///
-    /// The first steps, whose farthest lag lies before the start, and missing values are not learned from.
+    /// Not learned from are missing values, and the first steps, as many as the farthest of [`Lags::lags`] reaches back, but
+    /// never more than half of the series. Means that reach before the start are missing (NaN), medians are of what there
+    /// is. Cost: that of [`train`], and for each step the values looked at.
     ///
     /// # Errors
     /// If lengths differ, nothing is looked at, there is nothing left to learn from, or a parameter is out of range.
@@ -87,7 +109,8 @@ impl Lagged {
         Ok(Lagged { lags, forest, n_known: known.len() })
     }
 
-    /// The values that follow `history`: one per row of `known` columns, which begin right after it.
+    /// The values that follow `history`: one per row of `known` columns, which begin right after it. Where the history is
+    /// too short or has NaN, what it says is missing.
     ///
     /// # Errors
     /// If there are other columns than were learned from, or more steps than the nearest lag reaches ahead.

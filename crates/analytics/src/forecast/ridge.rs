@@ -19,6 +19,7 @@ pub struct Ridge {
     n_lags: usize,
     horizon: usize,
     /// horizon × n_lags, row-major.
+    #[serde(with = "crate::saved")]
     weights: Vec<f64>,
 }
 

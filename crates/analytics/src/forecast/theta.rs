@@ -51,6 +51,16 @@ pub fn theta(series: &[f64], period: usize, horizon: usize) -> Result<Vec<f64>, 
 /// Source: Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler (2016), "Models for optimising the theta method and
 /// their relationship to state space models", eqs. 10–16 (DOTM).
 ///
+/// ```
+/// use analytics::forecast::dynamic_theta;
+/// // What rests goes on resting, what rises goes on rising.
+/// let flat = dynamic_theta(&[7.0; 20], 1, 3).unwrap();
+/// assert!(flat.iter().all(|x| (x - 7.0).abs() < 1e-6));
+/// let line: Vec<f64> = (0..20).map(f64::from).collect();
+/// let ahead = dynamic_theta(&line, 1, 3).unwrap();
+/// assert!(ahead[0] > 19.0 && ahead[0] < ahead[1] && ahead[1] < ahead[2] && ahead[2] < 22.5);
+/// ```
+///
 /// # Errors
 /// If there are fewer than 4 finite values, or an infinite one.
 pub fn dynamic_theta(series: &[f64], period: usize, horizon: usize) -> Result<Vec<f64>, Error> {

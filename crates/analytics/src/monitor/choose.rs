@@ -42,7 +42,26 @@ enum Fault {
 /// is and with faults in single columns: steps of one and two standard deviations, a drift of two, half as much again
 /// of the variation. Each candidate gets limits as in [`blocked_limits`](super::blocked_limits), with `share` halved
 /// between T² and SPE or spent on SPE alone. Ties are won by the earlier candidate. `None` if nothing can be fitted.
-/// Cost: per candidate `n_blocks` fits and n · d · 4/3 judged rows, on all threads of the pool.
+/// NaN counts as the mean of its column. Cost: per candidate `n_blocks` fits and n · d · 4/3 judged rows, on all threads of
+/// the pool.
+///
+/// Source: Goswami, Challu, Callot, Minorics & Kan (2023), "Unsupervised model selection for time-series anomaly detection"
+/// (performance on injected anomalies as a stand-in for the unknown one); which faults are made up is our own choice.
+///
+/// ```
+/// use analytics::{Frame, monitor::{Method, Options, choose}};
+/// // Two sensors of white noise: a mean over some rows shows the small shifts that no single row shows.
+/// let mut state = 1u64;
+/// let mut noise = || {
+///     state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+///     (state >> 40) as f64 / f64::from(1 << 24) - 0.5
+/// };
+/// let normal = Frame::from_rows(2, &(0..800).map(|_| noise()).collect::<Vec<f64>>());
+/// let method = Method::Pca { lags: 0, components: 1 };
+/// let candidates = [1.0, 0.2].map(|smoothing| Options { method, shrinkage: 0.0, smoothing });
+/// let choice = choose(&normal, &candidates, 5, 0.01, 0.5).unwrap();
+/// assert_eq!(choice.options.smoothing, 0.2);
+/// ```
 pub fn choose(
     normal: &Frame,
     candidates: &[Options],

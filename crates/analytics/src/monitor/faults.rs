@@ -40,18 +40,18 @@ const CONFIDENCE: f64 = 0.95;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultBook {
     relation: Relation,
-    #[serde(with = "crate::saved::forest")]
+    #[serde(with = "crate::saved")]
     forest: Forest,
     typical: Vec<Typical>,
     /// A fault at least this likely belongs to the set.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     least: f64,
 }
 
 /// What one stream of rows has shown so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FaultTrack {
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     window: Vec<f64>,
     recent: Recent,
     evidence: Option<Evidence>,
@@ -72,10 +72,10 @@ struct Room {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Evidence {
     /// Smoothed logarithms of the probabilities.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     logs: Vec<f64>,
     /// Smoothed distances to the rows of each fault.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     distances: Vec<f64>,
 }
 
@@ -133,6 +133,30 @@ impl FaultBook {
     ///
     /// All frames have the same columns; NaN counts as the mean. Every run has at least 100 rows. Cost: six forests of 40
     /// trees per fault, on all threads of the pool; the result does not depend on how many there are.
+    ///
+    /// ```
+    /// use analytics::{Frame, monitor::faults::{FaultBook, FaultTrack}};
+    /// // Three sensors follow one load, each with its own small noise; a fault lifts one of them by 5.
+    /// let run = |n_rows: u32, lifted: Option<usize>| {
+    ///     let row = |n: u32| {
+    ///         let load = f64::from(n * 7 % 20);
+    ///         [0, 1, 2].map(|k| {
+    ///             let noise = f64::from(n * (3 + 2 * k as u32) % 11) / 10.0;
+    ///             load + noise + if lifted == Some(k) { 5.0 } else { 0.0 }
+    ///         })
+    ///     };
+    ///     Frame::from_rows(3, &(0..n_rows).flat_map(row).collect::<Vec<f64>>())
+    /// };
+    /// let book = FaultBook::learn(&run(400, None), &[run(120, Some(0)), run(120, Some(1))], 1).unwrap();
+    /// let (mut track, mut row) = (FaultTrack::default(), Vec::new());
+    /// let now = run(60, Some(1));
+    /// for row_idx in 0..60 {
+    ///     now.copy_row(row_idx, &mut row);
+    ///     book.push(&mut track, &row);
+    /// }
+    /// let diagnosis = book.push(&mut track, &row);
+    /// assert!(diagnosis.best == 1 && diagnosis.probabilities[1] > 0.9 && !diagnosis.is_unknown);
+    /// ```
     ///
     /// # Errors
     /// When there are fewer than two faults, a run is too short or of other columns, or nothing moves.

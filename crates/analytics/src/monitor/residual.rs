@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::FitError;
 use super::fit::{Windows, covariance, eigen};
 use crate::Frame;
+use crate::stats::dot;
 
 /// Residuals are cut off here, in standard deviations.
 const MOST: f64 = 50.0;
@@ -20,13 +21,13 @@ const MOST: f64 = 50.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Relation {
     n_columns: usize,
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     center: Vec<f64>,
     /// 1/standard deviation; 0 for a column that is not used.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     weight: Vec<f64>,
     /// For each column its row of P over √Pᵢᵢ, as long as the window.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     rows: Vec<f64>,
 }
 
@@ -89,7 +90,7 @@ impl Relation {
             window[column] = self.standardize(column, *value);
         }
         for (residual, row) in residuals.iter_mut().zip(self.rows.chunks_exact(dimensions)) {
-            *residual = super::dot(row, window).clamp(-MOST, MOST);
+            *residual = dot(row, window).clamp(-MOST, MOST);
         }
     }
 

@@ -30,34 +30,34 @@ pub struct Stream {
     /// Number of the oldest value in memory.
     oldest: u64,
     /// Values in memory; those that are not finite are 0.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     values: Vec<f64>,
     /// Number of the last value that was not finite, and of the first of the present run of equal ones.
     broken_at: Option<u64>,
     equal_since: u64,
     stretches: Stretches,
     /// By distance in time: sum of products about the means of the newest stretch and the one so much before it.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     covariances: Vec<f64>,
 }
 
 /// Columns of what is known of each stretch in memory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Stretches {
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     mean: Vec<f64>,
     /// 0 where there is no shape.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     inverse_norm: Vec<f64>,
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     half_step: Vec<f64>,
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     center_step: Vec<f64>,
     is_constant: Vec<bool>,
     /// Best correlation on either side and where; −2 and `u64::MAX` without neighbor.
-    #[serde(with = "crate::saved::pairs")]
+    #[serde(with = "crate::saved")]
     left: Vec<(f64, u64)>,
-    #[serde(with = "crate::saved::pairs")]
+    #[serde(with = "crate::saved")]
     right: Vec<(f64, u64)>,
 }
 

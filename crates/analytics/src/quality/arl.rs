@@ -21,7 +21,7 @@ pub struct Arl {
 ///
 /// `chart`: as it is before the first value. `shift`: of the mean in standard deviations; 0 gives the time between
 /// false alarms. A run ends after a million values at the latest. Cost: `n_runs` × ARL. The same seed gives the
-/// same figure.
+/// same figure. Source: Page (1954), "Continuous inspection schemes", §2 (the average run length).
 ///
 /// ```
 /// use analytics::quality::{RuleChart, Rules, average_run_length};

@@ -1,11 +1,11 @@
 //! Several quantities together: what no single chart sees.
 
-use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use faer::Mat;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 
 use super::Error;
+use crate::whiten::whitening;
 
 /// Independent standardized values beyond this count as it: their squares would overflow.
 const LARGEST: f64 = 1e100;
@@ -13,10 +13,10 @@ const LARGEST: f64 = 1e100;
 /// The normal state of d quantities: their mean, and a matrix that makes them independent with variance 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normal {
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     center: Vec<f64>,
     /// Inverse of the Cholesky factor of the covariance, lower triangle row by row.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     whiten: Vec<f64>,
     n_rows: usize,
 }
@@ -82,25 +82,6 @@ impl Normal {
     }
 }
 
-/// Inverse of the Cholesky factor; `None` if the matrix is not clearly positive definite.
-fn whitening(covariance: &Mat<f64>) -> Option<Vec<f64>> {
-    let d = covariance.nrows();
-    let deviations: Vec<f64> = (0..d).map(|i| covariance[(i, i)].sqrt()).collect();
-    let correlation =
-        Mat::from_fn(d, d, |i, j| covariance[(i, j)] / (deviations[i] * deviations[j]));
-    let factor = correlation.llt(Side::Lower).ok()?;
-    let lower = factor.L().to_owned();
-    if (0..d).any(|i| lower[(i, i)].is_nan() || lower[(i, i)] < 1e-6) {
-        return None;
-    }
-    let inverse = lower.partial_piv_lu().solve(Mat::<f64>::identity(d, d));
-    let mut rows = Vec::with_capacity(d * (d + 1) / 2);
-    for i in 0..d {
-        rows.extend((0..=i).map(|j| inverse[(i, j)] / deviations[j]));
-    }
-    Some(rows)
-}
-
 /// Hotelling's chart: the squared distance of each row from the normal state.
 ///
 /// Source: Hotelling (1947); limit for single future rows after Tracy, Young & Mason (1992), eq. 4.
@@ -116,7 +97,7 @@ fn whitening(covariance: &Mat<f64>) -> Option<Vec<f64>> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct T2Chart {
     normal: Normal,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     limit: f64,
 }
 
@@ -171,11 +152,11 @@ impl T2Chart {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mewma {
     normal: Normal,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     weight: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     limit: f64,
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     average: Vec<f64>,
 }
 

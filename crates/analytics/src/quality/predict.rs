@@ -19,6 +19,14 @@ pub struct Costs {
 }
 
 /// Verdicts counted against the truth.
+///
+/// ```
+/// use analytics::quality::predict::{Confusion, Costs};
+/// let found = Confusion::of(&[0.9, 0.8, 0.3, 0.1], &[1.0, 0.0, 1.0, 0.0], 0.5);
+/// assert_eq!((found.hits, found.misses, found.false_alarms, found.passes), (1, 1, 1, 1));
+/// assert_eq!(found.f1(), 0.5); // half of the stopped, half of the defects
+/// assert_eq!(found.cost(Costs { miss: 10.0, false_alarm: 1.0 }), 11.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Confusion {
     /// Defects that were stopped.
@@ -95,13 +103,13 @@ pub fn cheapest_threshold(probabilities: &[f64], labels: &[f64], costs: Costs) -
 /// A trained predictor of defects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Predictor {
-    #[serde(with = "crate::saved::forests")]
+    #[serde(with = "crate::saved")]
     bag: Vec<Forest>,
     /// Parts with at least this probability are to be stopped; infinite if none are, negative infinity if all are.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub threshold: f64,
     /// Probability of each training row by the forest that had not seen it.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     pub held_out: Vec<f64>,
 }
 
@@ -144,18 +152,8 @@ pub fn train(
     if folds.is_empty() {
         return Err(trees::Error::Empty);
     }
-    let mut bag = Vec::with_capacity(folds.len());
-    let mut held_out = vec![f64::NAN; labels.len()];
-    let mut row = vec![0.0; columns.len()];
-    for (fold, seed) in folds.iter().zip(params.seed..) {
-        let params = Params { objective: Objective::Logistic, seed, ..params.clone() };
-        let forest = trees::train_on(&data, &params, &fold.train)?;
-        for &i in &fold.test {
-            row.iter_mut().zip(columns).for_each(|(x, column)| *x = column[i]);
-            held_out[i] = forest.predict(&row);
-        }
-        bag.push(forest);
-    }
+    let params = Params { objective: Objective::Logistic, ..params.clone() };
+    let (bag, held_out) = trees::bag(&data, &params, &folds)?;
     Ok(Predictor { bag, threshold: cheapest_threshold(&held_out, labels, costs), held_out })
 }
 

@@ -127,6 +127,7 @@ pub struct RuleChart {
     within_1: u32,
     beyond_1: u32,
     n_seen: u32,
+    #[serde(with = "crate::saved")]
     last: Option<f64>,
 }
 

@@ -21,11 +21,11 @@ const LARGEST: f64 = 1e300;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ewma {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     weight: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     limit: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     average: f64,
 }
 

@@ -25,6 +25,7 @@ pub(super) struct Conditions {
     n_settings: usize,
     nodes: Vec<Node>,
     /// For each condition, mean and 1 / standard deviation of each sensor; 0 where it never changes.
+    #[serde(with = "crate::saved")]
     normal: Vec<Vec<(f64, f64)>>,
 }
 
@@ -36,7 +37,7 @@ enum Node {
     /// Goes to `left` where the setting is at most the threshold, else (or where it is missing) to `left + 1`.
     Split {
         setting: usize,
-        #[serde(with = "crate::saved::float")]
+        #[serde(with = "crate::saved")]
         threshold: f64,
         left: usize,
     },

@@ -74,10 +74,10 @@ impl History {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Sensor {
     /// The last [`RECENT_ROWS`] values, row number modulo their count.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     recent: Vec<f64>,
     n_rows: usize,
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     smooth: Vec<f64>,
     baseline: Line,
     life: Line,
@@ -141,16 +141,16 @@ impl Sensor {
 /// A least-squares line through points that come one by one (Welford (1962), in two dimensions).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Line {
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     n: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     mean_t: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     mean_x: f64,
     /// Sums of squares and products about the means.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     tt: f64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     tx: f64,
 }
 

@@ -35,10 +35,10 @@ const SHRINKAGE: f64 = 0.1;
 pub struct HealthIndex {
     conditions: Conditions,
     sensors: Vec<usize>,
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     weights: Vec<f64>,
     /// Mean index of the failed machines at each remaining life from 0 to the cap, never rising.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     curve: Vec<f64>,
 }
 

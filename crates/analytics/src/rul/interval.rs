@@ -14,8 +14,10 @@ const MIN_ERRORS: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Calibration {
     /// Upper end of each band but the last, ascending.
+    #[serde(with = "crate::saved")]
     pub(super) edges: Vec<f64>,
     /// Ascending errors of each band.
+    #[serde(with = "crate::saved")]
     pub(super) scores: Vec<Vec<f64>>,
 }
 

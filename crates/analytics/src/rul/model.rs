@@ -5,7 +5,7 @@ use super::features::{self, History};
 use super::interval::Calibration;
 use super::wear::Wear;
 use super::{Error, Lookback, MIN_FAILURES, Params, Run, check_runs};
-use crate::trees::{self, Data, Fold, Forest, grouped_folds};
+use crate::trees::{self, Data, Forest, grouped_folds};
 
 /// Trees of the forests that tell the size of an error.
 const SPREAD_TREES: usize = 100;
@@ -73,12 +73,13 @@ pub struct Tracker {
 pub fn train(runs: &[Run], params: &Params) -> Result<Model, Error> {
     let (mut model, table) = prepare(runs, params)?;
     let folds = grouped_folds(&table.machines, params.n_folds, params.seed);
-    let (bag, predicted) = fit_bag(&table, &table.target, &folds, &forest_params(params))?;
+    let data = |target| Data { columns: &table.columns, target, weights: None };
+    let (bag, predicted) = trees::bag(&data(&table.target), &forest_params(params), &folds)?;
     let errors: Vec<f64> =
         predicted.iter().zip(&table.target).map(|(p, y)| y - p.clamp(0.0, params.cap)).collect();
     let sizes: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
     let few = trees::Params { n_trees: SPREAD_TREES, ..forest_params(params) };
-    let (spread, expected) = fit_bag(&table, &sizes, &folds, &few)?;
+    let (spread, expected) = trees::bag(&data(&sizes), &few, &folds)?;
     model.bag = bag;
     model.spread = spread;
     let scores: Vec<f64> =
@@ -144,29 +145,6 @@ fn forest_params(params: &Params) -> trees::Params {
         n_threads: params.n_threads,
         ..trees::Params::default()
     }
-}
-
-/// One forest per fold, and for each row what the forest says that has not seen its machine.
-fn fit_bag(
-    table: &LearningTable,
-    target: &[f64],
-    folds: &[Fold],
-    params: &trees::Params,
-) -> Result<(Vec<Forest>, Vec<f64>), Error> {
-    let data = Data { columns: &table.columns, target, weights: None };
-    let mut bag = Vec::with_capacity(folds.len());
-    let mut predicted = vec![f64::NAN; target.len()];
-    let mut row = vec![0.0; table.columns.len()];
-    for (fold, seed) in folds.iter().zip(params.seed..) {
-        let params = trees::Params { seed, ..params.clone() };
-        let forest = trees::train_on(&data, &params, &fold.train)?;
-        for &i in &fold.test {
-            row.iter_mut().zip(&table.columns).for_each(|(x, column)| *x = column[i]);
-            predicted[i] = forest.predict(&row);
-        }
-        bag.push(forest);
-    }
-    Ok((bag, predicted))
 }
 
 /// Features and labels of all rows whose remaining life is known.

@@ -14,22 +14,25 @@ use crate::trees::Forest;
 #[serde(deny_unknown_fields)]
 struct FileV2 {
     version: u32,
+    #[serde(with = "crate::saved")]
     cap: f64,
     lookback: Lookback,
+    #[serde(with = "crate::saved")]
     coverage: f64,
     conditions: Conditions,
     sensors: Vec<usize>,
     wear: Wear,
     /// Each as [`Forest::to_json`] writes it.
-    bag: Vec<String>,
-    spread: Vec<String>,
+    #[serde(with = "crate::saved")]
+    bag: Vec<Forest>,
+    #[serde(with = "crate::saved")]
+    spread: Vec<Forest>,
     calibration: Calibration,
 }
 
 impl Model {
     /// Writes the model as JSON, exactly: [`Model::from_json`] gives an equal model.
     pub fn to_json(&self) -> String {
-        let forests = |bag: &[Forest]| bag.iter().map(Forest::to_json).collect();
         let file = FileV2 {
             version: 2,
             cap: self.cap,
@@ -38,8 +41,8 @@ impl Model {
             conditions: self.conditions.clone(),
             sensors: self.sensors.clone(),
             wear: self.wear.clone(),
-            bag: forests(&self.bag),
-            spread: forests(&self.spread),
+            bag: self.bag.clone(),
+            spread: self.spread.clone(),
             calibration: self.calibration.clone(),
         };
         serde_json::to_string(&file).expect("numbers, lists and text are always JSON")
@@ -51,10 +54,6 @@ impl Model {
     /// If the text is not such a file or its parts do not fit together.
     pub fn from_json(text: &str) -> Result<Model, Error> {
         let file: FileV2 = serde_json::from_str(text)?;
-        let forests = |bag: &[String]| -> Result<Vec<Forest>, Error> {
-            bag.iter().map(|text| Ok(Forest::from_json(text)?)).collect()
-        };
-        let (bag, spread) = (forests(&file.bag)?, forests(&file.spread)?);
         let n_sensors = file.conditions.n_sensors();
         let n_features = features::count(file.sensors.len() + file.wear.count(), file.lookback);
         let fits = |bag: &[Forest]| {
@@ -66,7 +65,7 @@ impl Model {
             (file.sensors.iter().all(|&i| i < n_sensors), "it looks at a sensor that is not there"),
             (file.conditions.is_good(), "its operating conditions are incomplete"),
             (file.wear.fits(file.sensors.len()), "its directions of wear do not fit its sensors"),
-            (fits(&bag) && fits(&spread), "its forests do not fit its features"),
+            (fits(&file.bag) && fits(&file.spread), "its forests do not fit its features"),
             (file.calibration.is_good(), "its errors are not in order"),
         ];
         if let Some((_, problem)) = checks.iter().find(|(is_good, _)| !is_good) {
@@ -79,8 +78,8 @@ impl Model {
             conditions: file.conditions,
             sensors: file.sensors,
             wear: file.wear,
-            bag,
-            spread,
+            bag: file.bag,
+            spread: file.spread,
             calibration: file.calibration,
         })
     }

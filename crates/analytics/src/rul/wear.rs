@@ -15,6 +15,7 @@ const MAX_DIRECTIONS: usize = 3;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Wear {
     /// One weight per sensor and direction.
+    #[serde(with = "crate::saved")]
     directions: Vec<Vec<f64>>,
 }
 

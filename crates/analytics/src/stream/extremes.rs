@@ -18,10 +18,10 @@ const TAIL_FROM: f64 = 0.8;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Extremes {
     /// Ascending.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     maxima: Vec<f64>,
     n_blocks: u64,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     block_maximum: f64,
     n_in_block: u32,
     random: Random,

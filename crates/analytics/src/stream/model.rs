@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-use super::relations::{self, dot};
+use super::relations;
+use crate::stats::dot;
 use crate::tail::Tail;
 
 /// Blocks of the cross-validation that sets the limit.
@@ -21,31 +22,31 @@ const LARGEST: f64 = 50.0;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Model {
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     center: Vec<f64>,
     /// 0 for a column that is not used.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     scale: Vec<f64>,
     /// One direction after another, d values each; training rows have variance 1 along each.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     directions: Vec<f64>,
     /// What that variance may be in rows to come.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     spreads: Vec<f64>,
     /// d × d, row-major: the M of the combined index of a row.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     pub(super) m: Vec<f64>,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub(super) median: f64,
     tail: Tail,
     /// The budget.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub(super) rows_per_false_alarm: f64,
     /// The index that a row passes once in the budget.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub(super) limit: f64,
     /// T² that a normally distributed trend passes once in the budget, over the number of directions.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub(super) trend_limit: f64,
 }
 

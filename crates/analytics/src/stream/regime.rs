@@ -20,7 +20,7 @@ const MIN_ROWS: usize = 20;
 pub(super) struct Regime {
     pub(super) code: u32,
     /// Row-major, at most [`MAX_ROWS`], with the number of each row.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     rows: Vec<f64>,
     numbers: Vec<u64>,
     pub(super) n_seen: u64,

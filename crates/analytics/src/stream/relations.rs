@@ -9,6 +9,8 @@
 use faer::{Mat, Side};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
+use crate::stats::dot;
+
 /// Into how many blocks a series is cut to see whether it wanders.
 const BLOCKS: [usize; 4] = [40, 20, 10, 5];
 /// A correlation is believed as far as it stands out of so many squared standard errors of none.
@@ -181,10 +183,6 @@ fn variance_of(values: impl Iterator<Item = f64> + Clone) -> f64 {
     }
     let mean = values.clone().sum::<f64>() / n;
     values.map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)
-}
-
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::extremes::Extremes;
 use super::model::{Model, OUTLYING, quadratic};
-use super::relations::{dot, spread_of_new_rows};
+use super::relations::spread_of_new_rows;
+use crate::stats::dot;
 
 /// Weight of a new row in the trend.
 const WEIGHT: f64 = 0.05;
@@ -36,20 +37,20 @@ const MIN_BLOCKS: usize = 5;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Trend {
     /// Rows learned from; of them the last [`MAX_ROWS`] count.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     n_rows: f64,
     /// d × d, row-major: mean of e·eᵀ.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     products: Vec<f64>,
     /// d × d, row-major: the matrix of T².
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     m: Vec<f64>,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     next_refresh: f64,
     blocks: Blocks,
     extremes: Extremes,
     /// What T² passes once in the budget.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     limit: f64,
 }
 
@@ -57,10 +58,10 @@ pub(super) struct Trend {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Blocks {
     /// One block after another, d values each.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     means: Vec<f64>,
     length: u64,
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     sum: Vec<f64>,
     n_in_sum: u64,
 }

@@ -13,17 +13,20 @@ struct FileV1 {
     version: u32,
     objective: Objective,
     n_columns: usize,
+    #[serde(with = "crate::saved")]
     base: Vec<f64>,
     /// First node of each tree.
     roots: Vec<u32>,
     /// Column of a split, 0 in a leaf.
     columns: Vec<u32>,
     /// Threshold of a split, answer of a leaf.
+    #[serde(with = "crate::saved")]
     values: Vec<f64>,
     /// Left child, counted over all trees; 0 in a leaf.
     children: Vec<u32>,
     missing_left: Vec<bool>,
     /// Share of the tree's training rows.
+    #[serde(with = "crate::saved")]
     covers: Vec<f64>,
 }
 

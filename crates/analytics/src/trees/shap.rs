@@ -19,6 +19,19 @@ impl Forest {
     /// Source: Lundberg, Erion & Lee (2018), "Consistent individualized feature attribution for tree ensembles",
     /// algorithm 2. Cost: O(leaves · depth²) per tree.
     ///
+    /// ```
+    /// use analytics::trees::{Data, Params, train};
+    /// // The first column decides between 2 and 6, the second never moves.
+    /// let columns = [[0.0, 1.0].repeat(20), vec![5.0; 40]];
+    /// let data = Data { columns: &columns, target: &[2.0, 6.0].repeat(20), weights: None };
+    /// let forest = train(&data, &Params { n_trees: 1, learning_rate: 1.0, ..Params::default() })?;
+    /// let why = forest.explain(&[1.0, 5.0]);
+    /// // The mean is 4; the first column makes it 6.
+    /// assert!((why.base[0] - 4.0).abs() < 1e-9 && (why.shares[0] - 2.0).abs() < 1e-9);
+    /// assert_eq!(why.shares[1], 0.0);
+    /// # Ok::<(), analytics::trees::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// If the row has not [`Forest::n_columns`] values.
     pub fn explain(&self, row: &[f64]) -> Explanation {

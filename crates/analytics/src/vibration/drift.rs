@@ -21,7 +21,7 @@ pub struct DriftSettings {
     /// The median of so many last scores is judged, at least 1.
     pub window: usize,
     /// Score from which on there is an alarm, in standard deviations of the machine's own past.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub limit: f64,
 }
 
@@ -49,11 +49,12 @@ pub struct Drift {
     settings: DriftSettings,
     n_seen: usize,
     n_past: usize,
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     mean: f64,
     /// Sum of squares about the mean.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     squares: f64,
+    #[serde(with = "crate::saved")]
     recent: VecDeque<f64>,
     is_alarm: bool,
     #[serde(skip)]

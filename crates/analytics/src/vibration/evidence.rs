@@ -88,6 +88,30 @@ pub struct Finding {
 /// Sources: pre-whitening and squared envelope as in [`super::prewhiten`] and [`super::squared_envelope_spectrum`];
 /// the sum of log-powers over local background follows the harmonic product spectrum of Noll (1969).
 ///
+/// ```
+/// use analytics::vibration::{Candidate, Plans, Search, evidence};
+/// // A shaft turns 20 times a second; about 3.6 times a turn something strikes and rings at 3 kHz, in seeded noise.
+/// let mut state = 1u64;
+/// let mut noise = || {
+///     state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+///     (state >> 40) as f64 / f64::from(1 << 24) - 0.5
+/// };
+/// let mut samples: Vec<f64> = (0..48_000).map(|_| noise()).collect();
+/// for strike in 1..287 {
+///     let start = ((f64::from(strike) + 0.05 * noise()) / 72.0 * 12_000.0) as usize;
+///     for (sample, age) in samples[start..].iter_mut().zip(0..100).map(|(x, n)| (x, f64::from(n) / 12_000.0)) {
+///         *sample += 2.0 * (-800.0 * age).exp() * (std::f64::consts::TAU * 3000.0 * age).sin();
+///     }
+/// }
+/// let parts = [("inner race", 5.2), ("outer race", 3.6)];
+/// let parts = parts.map(|(name, order)| Candidate { name: name.into(), order });
+/// let found = evidence(&mut Plans::default(), &samples, 12_000.0, &parts, &Search::at(20.0)).unwrap();
+/// assert!(found[0].candidate == 1 && found[0].score > 3.0 && found[1].score < 3.0, "{found:?}");
+/// // 3.6 strikes a turn, 20 turns a second: 72 Hz, and its double.
+/// assert!((found[0].harmonics[0].frequency_hz - 72.0).abs() < 1.0);
+/// assert!((found[0].harmonics[1].frequency_hz - 144.0).abs() < 2.0);
+/// ```
+///
 /// # Errors
 /// If the recording is too short or not finite, or a setting is out of its range.
 pub fn evidence(

@@ -29,7 +29,8 @@ impl Spectrum {
 /// Amplitude spectrum under a Hann window, corrected so that a sine of amplitude 1 that falls on a step shows as 1.
 ///
 /// The mean is taken off first. The last samples are left out until the length has only the factors 2, 3 and 5.
-/// Cost: O(n log n).
+/// Cost: O(n log n). Source: Harris (1978), "On the use of windows for harmonic analysis with the discrete Fourier transform",
+/// §V.C (Hann).
 ///
 /// # Errors
 /// If there are fewer than 64 samples, one is not finite, or the rate is not positive.

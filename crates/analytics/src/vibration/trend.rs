@@ -14,7 +14,7 @@ pub struct TrendSettings {
     /// The median of so many last snapshots is judged, at least 1: one odd snapshot is no alarm.
     pub window: usize,
     /// Rise of the level above the quietest time that is an alarm, as a factor: 2 is a doubling.
-    #[serde(with = "crate::saved::float")]
+    #[serde(with = "crate::saved")]
     pub factor: f64,
 }
 
@@ -39,8 +39,10 @@ pub struct Trend {
     settings: TrendSettings,
     n_seen: usize,
     /// Per channel, the last levels.
+    #[serde(with = "crate::saved")]
     recent: Vec<VecDeque<f64>>,
     /// Per channel, the lowest smoothed level so far; `None` before there was one.
+    #[serde(with = "crate::saved")]
     quietest: Vec<Option<f64>>,
     is_alarm: bool,
     #[serde(skip)]

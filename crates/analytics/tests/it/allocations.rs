@@ -19,7 +19,7 @@ use analytics::detect::quantile::{P2, TDigest};
 use analytics::detect::records::Records;
 use analytics::detect::seasonal::SeasonalResidual;
 use analytics::drift::online::OnlineChangePoints;
-use analytics::forecast::ets;
+use analytics::forecast::{Adaptive, ets};
 use analytics::monitor::faults::{FaultBook, FaultTrack};
 use analytics::monitor::{Method, Monitor, Options, Relation, Track};
 use analytics::profile::Stream;
@@ -130,6 +130,10 @@ fn detectors_of_one_signal_take_no_memory() {
     check("cleaning", clean::Track::default(), |d, x| {
         time_us += 1_000_000;
         d.judge(&Rules::default(), time_us, time_us, x);
+    });
+    check("interval", Adaptive::new(0.9, 500, 0.01).expect("good settings"), |d, x| {
+        d.push(x);
+        d.half_width();
     });
     let series: Vec<f64> = normals[..60].iter().map(|x| 100.0 + x).collect();
     check("ets", ets(&series, 4).expect("long enough"), |d, x| d.push(100.0 + x));

@@ -7,4 +7,4 @@ mod batch;
 mod million;
 mod restart;
 
-use crate::testing::{Noise, wild};
+use crate::testing::{Noise, wild, wild_value};

@@ -15,7 +15,7 @@ const QUIET: f64 = 0.1;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Recent {
     /// Ring of rows of 2 · d values.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     rows: Vec<f64>,
     newest: usize,
 }

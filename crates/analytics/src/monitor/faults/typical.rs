@@ -17,13 +17,13 @@ const LEAST_SCALE: f64 = 0.1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Typical {
     /// Over scale, row by row.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     rows: Vec<f64>,
     /// One over the scale of each column.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     weight: Vec<f64>,
     /// Smoothed distance of each row to the nearest one that is not near in time, ascending.
-    #[serde(with = "crate::saved::floats")]
+    #[serde(with = "crate::saved")]
     usual: Vec<f64>,
 }
 

@@ -17,7 +17,7 @@ use analytics::detect::quantile::{P2, TDigest};
 use analytics::detect::records::Records;
 use analytics::detect::seasonal::SeasonalResidual;
 use analytics::drift::online::OnlineChangePoints;
-use analytics::forecast::{Ridge, ets};
+use analytics::forecast::{Adaptive, Lagged, Lags, Ridge, ets};
 use analytics::monitor::faults::{FaultBook, FaultTrack};
 use analytics::monitor::{Limits, Method, Monitor, Options, Relation, Track, blocked_limits};
 use analytics::profile::Stream;
@@ -31,7 +31,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Noise, wild};
+use super::{Noise, wild, wild_value};
 
 /// The text of a state, and what is read from it, which has the same text.
 fn restored<S: Serialize + DeserializeOwned>(state: &S) -> S {
@@ -186,11 +186,36 @@ proptest! {
         let series: Vec<f64> = Noise::normals(seed, 40).iter().map(|x| 20.0 + x).collect();
         let ridge = Ridge::fit(&[&series], 4, 3, 0.1).expect("long enough");
         check(ridge, &values, stop, |d, x| format!("{:?}", d.predict(&[x, 1.0, 2.0, 3.0])));
-        let values: Vec<f64> = values.iter().map(|x| x.clamp(-1e6, 1e6)).collect();
         check(ets(&series, 4).expect("long enough"), &values, stop, |d, x| {
             d.push(x);
-            d.forecast(3)
+            let ahead = d.forecast(3);
+            assert!(ahead.iter().all(|x| x.is_finite()), "{ahead:?}");
+            ahead
         });
+        check(Adaptive::new(0.8, 20, 0.05).expect("good settings"), &values, stop, |d, x| {
+            d.push(x);
+            d.half_width()
+        });
+    }
+
+    #[test]
+    fn trees_on_lags_are_saved(values in wild(40..80), season in 1usize..5) {
+        let lags = Lags { lags: vec![season], means: vec![(2, 3)], medians: vec![(1, 4)] };
+        let params = Params { n_trees: 3, min_leaf_rows: 3, ..Params::default() };
+        if let Ok(model) = Lagged::fit(&values, &[], lags, &params) {
+            let said = format!("{:?}", model.predict(&values, &[], 1));
+            prop_assert_eq!(format!("{:?}", restored(&model).predict(&values, &[], 1)), said);
+        }
+        if let Ok(model) = Ridge::fit(&[&values], 2, 2, 0.1) {
+            restored(&model);
+        }
+    }
+
+    #[test]
+    fn settings_are_saved(above in wild_value(), below in wild_value()) {
+        restored(&LimitSpec { above: Some(above), below: Some(below), ..LimitSpec::default() });
+        let rules = Rules { range: Some((below, above)), max_rate_per_s: Some(above), ..Rules::default() };
+        restored(&rules);
     }
 
     #[test]
