@@ -391,7 +391,7 @@ fn back_tests(seed: u64) -> Table {
         starts.iter().map(|start| (start * S, (start + EVENT_S) * S)).collect();
     let title =
         format!("Back-test of a limit: one year at 1 Hz, {} events, seed {seed}", events.len());
-    let columns = ["limit 79.5 °C", "rings", "events missed", "CPU s"];
+    let columns = ["limit 79.5 °C", "rings", "events missed", "CPU s", "ns CPU per sample"];
     let mut table = Table::new(title, &columns);
     for (deadband, on_delay_s) in [(0.0, 0), (0.8, 0), (0.8, 20)] {
         let spec = LimitSpec {
@@ -402,11 +402,13 @@ fn back_tests(seed: u64) -> Table {
         };
         let clock = CpuClock::start();
         let result = back_test(spec, &times_us, &values, &events);
+        let seconds = clock.seconds();
         table.row([
             format!("deadband {deadband}, delay {on_delay_s} s"),
             result.rings.to_string(),
             result.missed.len().to_string(),
-            format!("{:.2}", clock.seconds()),
+            format!("{seconds:.2}"),
+            format!("{:.1}", seconds * 1e9 / values.len() as f64),
         ]);
     }
     let starts: Vec<usize> = starts.iter().map(|start| *start as usize).collect();

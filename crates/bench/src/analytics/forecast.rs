@@ -6,7 +6,7 @@ mod m3;
 mod parts;
 mod steel;
 
-use crate::{Bench, Options, Split, Table};
+use crate::{Bench, Options, Table};
 
 pub(crate) const BENCH: Bench = Bench {
     name: "forecast",
@@ -18,10 +18,6 @@ pub(crate) const BENCH: Bench = Bench {
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let mut tables = m3::tables(options)?;
     tables.push(ett::table(&options.data)?);
-    let mut day_ahead = steel::table(options)?;
-    let usage = options.data.join("steel_energy/Steel_industry_data.csv");
-    day_ahead.note(format!("data {}", Split::default().file(&usage)?));
-    tables.push(day_ahead);
-    tables.extend([parts::table(options)?, levels::table(options)?]);
+    tables.extend([steel::table(options)?, parts::table(options)?, levels::table(options)?]);
     Ok(tables)
 }

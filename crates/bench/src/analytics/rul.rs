@@ -35,7 +35,7 @@ const PUBLISHED: [(&str, &str, f64); 8] = [
     ("FD004", "FFVE", 14.08),
     ("FD004", "STAR 2024", 15.87),
 ];
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "method",
     "RMSE capped",
     "NASA capped",
@@ -44,6 +44,7 @@ const COLUMNS: [&str; 8] = [
     "90 % covers",
     "width",
     "MAE below 50",
+    "µs CPU per row",
 ];
 
 pub(crate) const BENCH: Bench =
@@ -100,10 +101,15 @@ fn test_engines(folder: &Path, subset: &str, labels: &[f64], seed: u64) -> anyho
     let clock = CpuClock::start();
     let model = rul::train(&train, &params(Lookback::Whole, seed))?;
     let train_s = clock.seconds();
-    let (mean_life, us_per_row) = (mean_life(&train), us_per_row(&model, &test));
-    table.row(cells("whole record", &judge(&|run| model.estimate_run(run))));
+    let mean_life = mean_life(&train);
+    let with_cost = |name: &str, model: &Model| {
+        let mut cells = cells(name, &judge(&|run| model.estimate_run(run)));
+        cells.push(format!("{:.0}", us_per_row(model, &test)));
+        cells
+    };
+    table.row(with_cost("whole record", &model));
     let short = rul::train(&train, &params(Lookback::Rows(30), seed))?;
-    table.row(cells("last 30 cycles only", &judge(&|run| short.estimate_run(run))));
+    table.row(with_cost("last 30 cycles only", &short));
     let clock_only = |run: &Run| certain((mean_life - run.n_rows() as f64).clamp(0.0, CAP));
     table.row(cells("trivial: mean life less age", &judge(&clock_only)));
     table.row(cells("trivial: 80 always", &judge(&|_| certain(80.0))));
@@ -111,8 +117,7 @@ fn test_engines(folder: &Path, subset: &str, labels: &[f64], seed: u64) -> anyho
         table.row([format!("published: {name}"), format!("{rmse:.2}")]);
     }
     table.note(format!(
-        "{} operating conditions found; training {train_s:.1} s of processor time, {us_per_row:.0} µs per row \
-         to take and estimate",
+        "{} operating conditions found; training {train_s:.1} s of processor time; CPU per row: to take it and estimate",
         model.n_conditions()
     ));
     let files = ["train", "test"].map(|part| cmapss::path(folder, part, subset));
@@ -148,15 +153,17 @@ fn held_out_engines(folder: &Path, seed: u64) -> anyhow::Result<[Table; 2]> {
     columns.extend(&COLUMNS[1..]);
     let title = "C-MAPSS training engines, held out in 5 folds and cut at random remaining lives";
     let mut table = Table::new(title, &columns);
-    let mut survival = Survival::default();
+    let (mut survival, mut all) = (Survival::default(), Split::default());
     for (subset, spans) in SPANS {
         let runs = cmapss::runs(folder, "train", subset)?;
         let groups: Vec<u64> = (0..runs.len() as u64).collect();
         let mut judged: Vec<Vec<Judged>> = spans.iter().map(|_| Vec::new()).collect();
         let folds = grouped_folds(&groups, 5, seed);
+        let mut row_us = 0.0;
         for fold in &folds {
             let train: Vec<Run> = fold.train.iter().map(|&i| runs[i].clone()).collect();
             let model = rul::train(&train, &params(Lookback::Whole, seed))?;
+            row_us += us_per_row(&model, &train) / folds.len() as f64;
             for (span, judged) in spans.iter().zip(&mut judged) {
                 let cuts = fold.test.iter().flat_map(|&i| (0..CUTS).map(move |cut| (i, cut)));
                 judged.extend(cuts.map(|(i, cut)| {
@@ -169,13 +176,16 @@ fn held_out_engines(folder: &Path, seed: u64) -> anyhow::Result<[Table; 2]> {
         }
         for ((shortest, longest), judged) in spans.iter().zip(&judged) {
             let name = format!("{subset}, {} at {shortest} to {longest} cycles", judged.len());
-            table.row(cells(&name, judged));
+            let mut cells = cells(&name, judged);
+            cells.push(format!("{row_us:.0}"));
+            table.row(cells);
         }
+        all = all.file(&cmapss::path(folder, "train", subset))?.folds(&folds);
         let split = Split::default().file(&cmapss::path(folder, "train", subset))?.folds(&folds);
         table.note(format!("{subset}: split {split}"));
     }
     table.note("an engine is never in the forests, intervals or normal values that judge it");
-    Ok([table, survival.table()])
+    Ok([table, survival.table(&all)])
 }
 
 /// A run up to a remaining life within `span`, and that life; engines and cuts are spread evenly by two strides
@@ -190,7 +200,13 @@ fn cut_run(run: &Run, span: (usize, usize), engine: usize, cut: usize) -> (Run, 
 fn few_failures(folder: &Path, seed: u64) -> anyhow::Result<Table> {
     let mut table = Table::new(
         "C-MAPSS FD001: health index from few failures, judged on 90 other training engines",
-        &["known failures", "RMSE capped", "RMSE of mean life less age", "RMSE below 50"],
+        &[
+            "known failures",
+            "RMSE capped",
+            "RMSE of mean life less age",
+            "RMSE below 50",
+            "µs CPU per record",
+        ],
     );
     let runs = cmapss::runs(folder, "train", "FD001")?;
     let folds = grouped_folds(&(0..runs.len() as u64).collect::<Vec<u64>>(), 10, seed);
@@ -199,10 +215,13 @@ fn few_failures(folder: &Path, seed: u64) -> anyhow::Result<Table> {
         let train: Vec<Run> = known.test[..n_known].iter().map(|&i| runs[i].clone()).collect();
         let index = HealthIndex::fit(&train, CAP)?;
         let life = mean_life(&train);
-        let (mut ours, mut trivial) = (Vec::new(), Vec::new());
+        let (mut ours, mut trivial, mut cpu_s) = (Vec::new(), Vec::new(), 0.0);
         for (i, cut) in known.train.iter().flat_map(|&i| (0..CUTS).map(move |cut| (i, cut))) {
             let (run, truth) = cut_run(&runs[i], (5, 145), i, cut);
-            ours.push(Judged { estimate: certain(index.outlook(&run).rul), truth });
+            let clock = CpuClock::start();
+            let rul = index.outlook(&run).rul;
+            cpu_s += clock.seconds();
+            ours.push(Judged { estimate: certain(rul), truth });
             let rest = (life - run.n_rows() as f64).clamp(0.0, CAP);
             trivial.push(Judged { estimate: certain(rest), truth });
         }
@@ -214,6 +233,7 @@ fn few_failures(folder: &Path, seed: u64) -> anyhow::Result<Table> {
             format!("{:.1}", rmse(&ours, CAP)),
             format!("{:.1}", rmse(&trivial, CAP)),
             format!("{late_rmse:.1}"),
+            format!("{:.0}", cpu_s * 1e6 / ours.len() as f64),
         ]);
     }
     let split = Split::default().file(&cmapss::path(folder, "train", "FD001"))?;

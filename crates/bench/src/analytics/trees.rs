@@ -88,7 +88,11 @@ fn over_deals(tasks: &[Task], folder: &Path, seed: u64) -> anyhow::Result<Table>
             format!("{} of {n}", apart.iter().filter(|x| **x < 0.0).count()),
         ]);
     }
-    table.note(format!("seeds {seed} to {}; goal: within 1 %", seed + N_DEALS - 1));
+    let all = tasks.iter().fold(Split::default(), |split, task| {
+        split.bytes(&task.name, self::split(task).to_string().as_bytes())
+    });
+    let last = seed + N_DEALS - 1;
+    table.note(format!("seeds {seed} to {last}, split {all}; goal: within 1 %"));
     Ok(table)
 }
 

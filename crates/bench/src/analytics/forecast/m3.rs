@@ -10,6 +10,8 @@ use crate::{CpuClock, Options, Split, Table, data, peer};
 
 const PERIOD: usize = 12;
 const HORIZON: usize = 18;
+/// A past forecast counts for the intervals if it knew so many months: two seasons, which ridge looks back at, and a half.
+const LEAST_MONTHS: usize = 30;
 /// The peer takes seconds per dozen series, so it gets every other one.
 const PEER_STEP: usize = 2;
 
@@ -94,7 +96,8 @@ pub(super) fn tables(options: &Options) -> anyhow::Result<Vec<Table>> {
     let title = format!("M3 monthly, {} series, 18 months ahead", series.len());
     let mut table = Table::new(title, &columns);
     // The same 18 months earlier, for series that are then still four years long: this chooses.
-    let earlier: Vec<Series> = series.iter().filter_map(Series::earlier).collect();
+    let earlier: Vec<Series> =
+        series.iter().filter_map(|of| of.earlier(HORIZON, 4 * PERIOD)).collect();
     let before = all_methods(&trainings(&earlier))?;
     let now = all_methods(&trainings(&series))?;
     let mut chosen = (f64::INFINITY, "");
@@ -126,8 +129,8 @@ pub(super) fn tables(options: &Options) -> anyhow::Result<Vec<Table>> {
         "MASE: mean over series, scaled by the seasonal naive error inside the training months",
     );
     table.note(format!("split {}", split(&path, &series, 1)?));
-    let covered = coverage((&earlier, &before), (&series, &now), &split(&path, &series, 1)?)?;
-    let mut tables = vec![table, covered];
+    let mut tables = vec![table];
+    tables.extend(coverage(&series, &now, &split(&path, &series, 1)?)?);
     if options.peers {
         tables.push(beside_peer(&path, &series)?);
     }
@@ -143,42 +146,59 @@ fn split(path: &Path, series: &[Series], step: usize) -> anyhow::Result<Split> {
     }))
 }
 
-/// Shares of the test months inside intervals whose widths are errors of the 18 months before.
+/// Errors of every method per past forecast and month: from the months of a whole year as origins, the last of them
+/// [`HORIZON`] months before the end of the training months.
+fn past_errors(series: &[Series]) -> anyhow::Result<Vec<Vec<Vec<f64>>>> {
+    let mut errors = vec![Vec::new(); METHODS.len() + COMBINATIONS.len()];
+    for back in HORIZON..HORIZON + PERIOD {
+        let earlier: Vec<Series> =
+            series.iter().filter_map(|of| of.earlier(back, LEAST_MONTHS)).collect();
+        for (errors, found) in errors.iter_mut().zip(all_methods(&trainings(&earlier))?) {
+            errors.extend(scaled_errors(&earlier, &found.forecasts));
+        }
+    }
+    Ok(errors)
+}
+
+/// Shares of the test months inside intervals whose widths are errors of forecasts in the training months.
 ///
 /// Errors are compared over each series' own seasonal naive error, so that all series tell each month's width.
-fn coverage(
-    (earlier, before): (&[Series], &[Found]),
-    (series, now): (&[Series], &[Found]),
-    split: &Split,
-) -> anyhow::Result<Table> {
+fn coverage(series: &[Series], now: &[Found], split: &Split) -> anyhow::Result<[Table; 2]> {
     const LEVELS: [f64; 3] = [0.8, 0.9, 0.95];
-    let title = "M3 monthly: intervals from the errors of the 18 months before, share of the test months inside";
-    let columns =
-        ["method", "80 %", "90 %", "95 %", "month 1, 90 %", "month 18, 90 %", "width, 90 %"];
-    let mut table = Table::new(title, &columns);
-    for (before, now) in before.iter().zip(now) {
-        let mut cells = vec![now.name.to_owned()];
-        let past = scaled_errors(earlier, &before.forecasts);
+    let title =
+        "M3 monthly: intervals from errors in the training months, share of the test months inside";
+    let mut table = Table::new(title, &["method", "80 %", "90 %", "95 %", "width, 90 %"]);
+    let months: Vec<String> = (1..=HORIZON).map(|month| month.to_string()).collect();
+    let columns: Vec<&str> =
+        ["method"].into_iter().chain(months.iter().map(String::as_str)).collect();
+    let mut by_month =
+        Table::new("The same by month ahead, in % of the series, where 90 % is promised", &columns);
+    for (past, now) in past_errors(series)?.iter().zip(now) {
         let errors = scaled_errors(series, &now.forecasts);
-        let share = |widths: &[f64], steps: std::ops::Range<usize>| {
+        let inside = |widths: &[f64], steps: std::ops::Range<usize>| {
             let pairs =
                 errors.iter().flat_map(|of| steps.clone().map(|step| (of[step], widths[step])));
             let known: Vec<bool> =
                 pairs.filter(|pair| pair.0.is_finite()).map(|(e, w)| e.abs() <= w).collect();
-            let inside = known.iter().filter(|is| **is).count();
-            format!("{:.1} %", 100.0 * inside as f64 / known.len() as f64)
+            100.0 * known.iter().filter(|is| **is).count() as f64 / known.len() as f64
         };
+        let mut cells = vec![now.name.to_owned()];
         for level in LEVELS {
-            cells.push(share(&half_widths(&past, level)?, 0..HORIZON));
+            let share = inside(&half_widths(past, level)?, 0..HORIZON);
+            cells.push(format!("{share:.1} %"));
         }
-        let widths = half_widths(&past, LEVELS[1])?;
-        cells.extend([share(&widths, 0..1), share(&widths, HORIZON - 1..HORIZON)]);
+        let widths = half_widths(past, LEVELS[1])?;
         cells.push(format!("{:.2}", 2.0 * widths.iter().sum::<f64>() / HORIZON as f64));
         table.row(cells);
+        let shares = (0..HORIZON).map(|step| format!("{:.1}", inside(&widths, step..step + 1)));
+        by_month.row([now.name.to_owned()].into_iter().chain(shares));
     }
-    table.row(["trivial: no interval", "0.0 %", "0.0 %", "0.0 %", "0.0 %", "0.0 %", "0.00"]);
-    table.note(format!("{} series tell the widths, {} are judged; widths in seasonal naive errors of the series; split {split}", earlier.len(), series.len()));
-    Ok(table)
+    table.row(["trivial: no interval", "0.0 %", "0.0 %", "0.0 %", "0.00"]);
+    table.note(format!("errors of forecasts from {PERIOD} origins, the months of one year up to {HORIZON} before the test, wherever {LEAST_MONTHS} months are known by then; widths in seasonal naive errors of the series"));
+    for table in [&mut table, &mut by_month] {
+        table.note(format!("goal: 88 to 92 % where 90 % is promised; split {split}"));
+    }
+    Ok([table, by_month])
 }
 
 /// Errors per series and month in units of the seasonal naive error of its training months; NaN where that is 0.
@@ -197,11 +217,12 @@ fn trainings(series: &[Series]) -> Vec<&[f64]> {
 }
 
 impl Series {
-    /// The same question, asked 18 months earlier.
-    fn earlier(&self) -> Option<Series> {
-        let split = self.training.len().checked_sub(HORIZON).filter(|n| *n >= 4 * PERIOD)?;
-        let (training, test) = self.training.split_at(split);
-        Some(Series { name: self.name.clone(), training: training.into(), test: test.into() })
+    /// The same question, asked `back` months earlier, if `least` months are known by then.
+    fn earlier(&self, back: usize, least: usize) -> Option<Series> {
+        let split = self.training.len().checked_sub(back).filter(|n| *n >= least)?;
+        let (training, rest) = self.training.split_at(split);
+        let test = rest[..HORIZON].to_vec();
+        Some(Series { name: self.name.clone(), training: training.into(), test })
     }
 }
 

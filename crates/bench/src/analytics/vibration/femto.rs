@@ -12,7 +12,7 @@ use analytics::vibration::{
 use serde::Deserialize;
 
 use super::counts;
-use crate::{Split, Table, data};
+use crate::{CpuClock, Split, Table, data};
 
 /// Snapshots were kept at this stride, more densely only near the end. The dense ones are left out: they would tell
 /// that the end is near.
@@ -121,7 +121,7 @@ impl Tally {
         *self.chosen.entry(candidate.name.clone()).or_default() += 1;
     }
 
-    fn cells(&self, label: &str) -> Vec<String> {
+    fn cells(&self, label: &str, cpu_us: Option<f64>) -> Vec<String> {
         let clean = self.in_time.iter().filter(|i| !self.early.contains(i)).count();
         let most = self.chosen.iter().max_by_key(|(_, n)| **n);
         vec![
@@ -130,6 +130,7 @@ impl Tally {
             self.early.len().to_string(),
             clean.to_string(),
             most.map_or(String::new(), |(name, n)| format!("{name}: {n} ×")),
+            cpu_us.map_or(String::new(), |us| format!("{us:.0}")),
         ]
     }
 }
@@ -210,7 +211,7 @@ fn clocks(bearings: &[Vec<Snapshot>]) -> Vec<Candidate> {
 }
 
 pub(super) fn table(folder: &Path) -> anyhow::Result<Table> {
-    let (names, bearings) = read(folder)?;
+    let Read { names, bearings, bands_us, levels_us } = read(folder)?;
     let n = bearings.len();
     let columns = [
         "",
@@ -218,6 +219,7 @@ pub(super) fn table(folder: &Path) -> anyhow::Result<Table> {
         "in the first half",
         "the former without the latter",
         "chosen",
+        "µs CPU per snapshot",
     ];
     let title = format!(
         "FEMTO: {n} bearings run to failure, each judged with what the other {} choose",
@@ -225,14 +227,14 @@ pub(super) fn table(folder: &Path) -> anyhow::Result<Table> {
     );
     let mut table = Table::new(title, &columns);
     let (drifts, rises, clocks) = (drifts(&bearings), rises(&bearings), clocks(&bearings));
-    for (label, of) in [
-        ("drift of a band", &drifts),
-        ("level over quietest time", &rises),
-        ("trivial: hours run", &clocks),
+    for (label, of, cpu_us) in [
+        ("drift of a band", &drifts, Some(bands_us)),
+        ("level over quietest time", &rises, Some(levels_us)),
+        ("trivial: hours run", &clocks, None),
     ] {
         for allowed in [1, 0] {
             let found = chosen_elsewhere(of, n, allowed);
-            table.row(found.cells(&format!("{label}, ≤ {allowed} early on the others")));
+            table.row(found.cells(&format!("{label}, ≤ {allowed} early on the others"), cpu_us));
             if label.starts_with("drift") {
                 let named = |of: &[usize]| {
                     of.iter()
@@ -250,12 +252,11 @@ pub(super) fn table(folder: &Path) -> anyhow::Result<Table> {
         }
     }
     for (label, of) in [("drift of a band", &drifts), ("level over quietest time", &rises)] {
-        table.row(
-            in_hindsight(of, n, 1).cells(&format!("in hindsight, best of all limits: {label}")),
-        );
+        let label = format!("in hindsight, best of all limits: {label}");
+        table.row(in_hindsight(of, n, 1).cells(&label, None));
     }
     let at_once = Tally { in_time: (0..n).collect(), early: (0..n).collect(), ..Tally::default() };
-    table.row(at_once.cells("trivial: alarm at once"));
+    table.row(at_once.cells("trivial: alarm at once", None));
     table.note("goal: alarm before 90 % of life on ≥ 15 of 17, ≤ 1 false alarm in the first half of all lives");
     table.note(format!(
         "{} candidates of the drift; split {}",
@@ -272,40 +273,56 @@ fn split(folder: &Path, names: &[String]) -> anyhow::Result<Split> {
     Ok((0..names.len()).fold(split, |split, bearing| split.rows("test", [bearing])))
 }
 
-fn read(folder: &Path) -> anyhow::Result<(Vec<String>, Vec<Vec<Snapshot>>)> {
+/// All lives, and the mean processor time to see one snapshot in bands and to measure its level.
+struct Read {
+    names: Vec<String>,
+    bearings: Vec<Vec<Snapshot>>,
+    bands_us: f64,
+    levels_us: f64,
+}
+
+fn read(folder: &Path) -> anyhow::Result<Read> {
     let metas: BTreeMap<String, Meta> =
         serde_json::from_str(&data::text(&folder.join("meta.json"))?)?;
     let plans = &mut Plans::default();
     let (mut names, mut bearings) = (Vec::new(), Vec::new());
+    let (mut bands_us, mut levels_us, mut n_seen) = (0.0, 0.0, 0.0);
     for (name, meta) in metas {
         let samples = counts(&folder.join(format!("{name}.i16")), meta.scale)?;
         let mut life = Vec::new();
         for (snapshot, number) in samples.chunks_exact(2 * meta.samples).zip(&meta.kept) {
             if number % STRIDE == 1 {
-                life.push(look(plans, snapshot, &meta, *number)?);
+                let (seen, [of_bands_us, of_levels_us]) = look(plans, snapshot, &meta, *number)?;
+                life.push(seen);
+                (bands_us, levels_us) = (bands_us + of_bands_us, levels_us + of_levels_us);
+                n_seen += 1.0;
             }
         }
         names.push(name);
         bearings.push(life);
     }
-    Ok((names, bearings))
+    Ok(Read { names, bearings, bands_us: bands_us / n_seen, levels_us: levels_us / n_seen })
 }
 
-/// `snapshot`: samples of both channels in turn.
+/// `snapshot`: samples of both channels in turn. With the microseconds for bands and for levels.
 fn look(
     plans: &mut Plans,
     snapshot: &[f64],
     meta: &Meta,
     number: usize,
-) -> anyhow::Result<Snapshot> {
+) -> anyhow::Result<(Snapshot, [f64; 2])> {
     let channel =
         |first: usize| -> Vec<f64> { snapshot.iter().skip(first).step_by(2).copied().collect() };
     let channels = [channel(0), channel(1)];
     let mut powers = [Vec::new(), Vec::new()];
+    let clock = CpuClock::start();
     for (powers, samples) in powers.iter_mut().zip(&channels) {
         *powers = band_powers(plans, samples, meta.fs, FINEST_BANDS)?;
     }
-    let rms = |samples: &Vec<f64>| levels(samples).map_or(f64::NAN, |found| found.rms);
+    let bands_us = 1e6 * clock.seconds();
+    let clock = CpuClock::start();
+    let rms = channels.map(|samples| levels(&samples).map_or(f64::NAN, |found| found.rms));
+    let levels_us = 1e6 * clock.seconds();
     let life = number as f64 / meta.snapshots_total as f64;
-    Ok(Snapshot { life, age: number as f64, rms: [rms(&channels[0]), rms(&channels[1])], powers })
+    Ok((Snapshot { life, age: number as f64, rms, powers }, [bands_us, levels_us]))
 }

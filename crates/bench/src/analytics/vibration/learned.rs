@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use analytics::vibration::{Plans, Search, evidence};
 
 use super::cwru::{FAULTS, HIGHEST_HZ, Recording, candidates};
-use crate::{Split, Table};
+use crate::{CpuClock, Split, Table};
 
 /// Looks at each recording; one that adds up few lines hears weak damage, one with many is sure.
 const HARMONICS: [usize; 3] = [3, 6, 10];
@@ -36,12 +36,15 @@ struct Seen {
 pub(super) fn table(recordings: &[Recording], files: Split) -> anyhow::Result<Table> {
     let plans = &mut Plans::default();
     let mut seen = Vec::new();
+    let clock = CpuClock::start();
     for recording in recordings {
         if let Some(fault) = recording.fault {
             seen.push(look(plans, recording, fault)?);
         }
     }
-    let columns = ["left out", "files", "learned weights", "strongest evidence alone"];
+    let file_ms = 1e3 * clock.seconds() / seen.len().max(1) as f64;
+    let columns =
+        ["left out", "files", "learned weights", "strongest evidence alone", "ms CPU per file"];
     let mut table =
         Table::new("CWRU drive end, learned: bearings of one damage size left out", &columns);
     let mut shares = Vec::new();
@@ -62,7 +65,8 @@ pub(super) fn table(recordings: &[Recording], files: Split) -> anyhow::Result<Ta
     for (label, n) in [("mean of 7, 14, 21 mil", 3), ("mean of all four", 4)] {
         let mean = |of: usize| shares[..n].iter().map(|share| share[of]).sum::<f64>() / n as f64;
         let cells = [0, 1].map(|of| format!("{:.1} %", mean(of)));
-        table.row([label.to_owned(), String::new()].into_iter().chain(cells));
+        let ms = if n == 4 { format!("{file_ms:.1}") } else { String::new() };
+        table.row([label.to_owned(), String::new()].into_iter().chain(cells).chain([ms]));
     }
     table.note("goal ≥ 85 % mean; learned from both ends, judged on whole files of the drive end");
     let sizes = recordings.iter().map(|recording| recording.size_mil as usize);
