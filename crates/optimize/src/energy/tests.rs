@@ -143,8 +143,47 @@ fn a_peak_that_cannot_be_held_is_still_made_small() {
     }
 }
 
+#[test]
+fn a_peak_is_told_from_the_first_second_to_the_last() {
+    // 450 kW over 900 s are 112.5 kWh.
+    for (used_kwh, elapsed_s, power_kw, expected_kw, least_kw, shed_kw) in [
+        (0.0, 0.0, 450.0, 450.0, 0.0, 0.0),
+        (0.0, 0.0, 500.0, 500.0, 0.0, 50.0),
+        // 50 kWh in 5 minutes leave 62.5 kWh for 10: 375 kW.
+        (50.0, 300.0, 480.0, 520.0, 200.0, 105.0),
+        // All of it is used, so nothing may be drawn in the last minute.
+        (112.5, 840.0, 90.0, 456.0, 450.0, 90.0),
+        (100.0, 900.0, 300.0, 400.0, 400.0, 0.0),
+        (120.0, 900.0, 0.0, 480.0, 480.0, f64::INFINITY),
+    ] {
+        let found =
+            waste::peak_warning(used_kwh, elapsed_s, power_kw, 900.0, 450.0).expect("sound");
+        let near = |a: f64, b: f64| a == b || (a - b).abs() < 1e-9;
+        assert!(
+            near(found.expected_kw, expected_kw)
+                && near(found.least_kw, least_kw)
+                && near(found.shed_kw, shed_kw),
+            "{used_kwh} kWh after {elapsed_s} s: {found:?}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_shed_keeps_the_limit_and_no_more(
+        used_kwh in 0.0..200.0_f64, share in 0.0..0.99_f64, power_kw in 0.0..900.0_f64, limit_kw in 1.0..900.0_f64,
+    ) {
+        let found = waste::peak_warning(used_kwh, 900.0 * share, power_kw, 900.0, limit_kw).expect("sound");
+        if found.shed_kw > 0.0 && found.shed_kw.is_finite() {
+            prop_assert!(found.shed_kw <= power_kw * (1.0 + 1e-9));
+            let kept = waste::peak_warning(used_kwh, 900.0 * share, power_kw - found.shed_kw.min(power_kw), 900.0, limit_kw);
+            prop_assert!((kept.expect("sound").expected_kw - limit_kw).abs() < 1e-6 * limit_kw);
+        } else {
+            prop_assert_eq!(found.shed_kw == 0.0, found.expected_kw <= limit_kw);
+        }
+    }
 
     #[test]
     fn any_numbers_give_waste_or_an_error(

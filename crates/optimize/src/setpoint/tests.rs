@@ -148,6 +148,80 @@ fn a_golden_batch_is_the_median_of_the_best_and_its_band_their_spread() {
     assert_eq!(few.to_string(), "2 rows are too few for a golden batch; give at least 3");
 }
 
+#[test]
+fn phases_of_any_length_are_compared_at_the_same_progress() {
+    // Two signals rise by 30 and 6 in the first phase, whether it takes 3, 5 or 6 rows; the second phase is one row.
+    let batch = |n: u32, shift: f64| {
+        let row = |idx: u32| {
+            let progress = f64::from(idx) / f64::from(n - 1);
+            vec![30.0 * progress + shift, 6.0 * progress + 0.5 * shift]
+        };
+        Batch { kpi: 1.0, phases: vec![(0..n).map(row).collect(), vec![vec![7.0, shift]]] }
+    };
+    let golden = Golden::new(&[batch(3, 0.0), batch(5, 1.0), batch(6, -1.0)], 3).expect("sound");
+    // A third of the way: medians 10 and 2, median deviations 1 and 1/2, half bands 2.9652 and 1.4826.
+    let third = 1.0 / 3.0;
+    let (low, high) = golden.band(0, third, 1).expect("there is one");
+    assert!((low - (2.0 - 1.4826)).abs() < 1e-9 && (high - (2.0 + 1.4826)).abs() < 1e-9);
+    let off =
+        golden.deviation(0, third, &[10.0 + 3.0 * 2.9652, 2.0 - 4.0 * 1.4826]).expect("sound");
+    // Three and four half bands off: 9 and 16 of 25, and the root of their mean.
+    assert!((off.score - 12.5_f64.sqrt()).abs() < 1e-9, "{off:?}");
+    assert!(
+        (off.contributions[0] - 0.36).abs() < 1e-9 && (off.contributions[1] - 0.64).abs() < 1e-9
+    );
+    let same = golden.deviation(1, 0.7, &[7.0, 0.0]).expect("sound");
+    assert_eq!((same.score, same.contributions), (0.0, vec![0.0, 0.0]));
+    assert_eq!(golden.deviation(0, 0.5, &[1.0]), Err(Error::Row { what: "signals", expected: 2 }));
+    assert_eq!((golden.band(2, 0.0, 0), golden.band(0, 0.0, 2)), (None, None));
+}
+
+#[test]
+fn batches_that_cannot_be_compared_are_named() {
+    let sound = || Batch { kpi: 1.0, phases: vec![vec![vec![1.0]]] };
+    let error = |other: Vec<Vec<Vec<f64>>>| {
+        let other = Batch { kpi: 0.5, phases: other };
+        Golden::new(&[sound(), sound(), other], 3).expect_err("refused")
+    };
+    assert_eq!(error(vec![]), Error::Row { what: "phases", expected: 1 });
+    assert_eq!(error(vec![vec![]]), Error::TooFew { what: "a phase", n: 0, needed: 1 });
+    for row in [vec![], vec![1.0, 2.0], vec![f64::NAN], vec![f64::INFINITY]] {
+        assert_eq!(error(vec![vec![row]]), Error::Row { what: "signals", expected: 1 });
+    }
+}
+
+#[test]
+fn rows_of_a_historian_that_cannot_be_are_left_out() {
+    let good: Vec<Trial> =
+        (0..30).map(|idx| hill(&[f64::from(idx % 6), f64::from(idx / 6) * 0.2])).collect();
+    let bad = [f64::NAN, f64::INFINITY, 1e300].map(|value| {
+        let row =
+            |settings, objective, outcome| Trial { settings, objective, outcomes: vec![outcome] };
+        [
+            row(vec![value, 0.5], 9.0, 0.0),
+            row(vec![1.0, 0.5], value, 0.0),
+            row(vec![1.0, 0.5], 9.0, value),
+        ]
+    });
+    let mut rows = good.clone();
+    rows.extend(bad.into_iter().flatten());
+    // Far from every engineering range, and one value short.
+    rows.push(hill(&[500.0, 0.5]));
+    rows.push(Trial { settings: vec![1.0], objective: 9.0, outcomes: vec![0.0] });
+    let propose = |rows: &[Trial]| {
+        let history = History::new(knobs(), &limit(0.4), rows, 1).expect("30 rows are sound");
+        history.propose(&[1.0, 0.5]).expect("sound")
+    };
+    assert_eq!(propose(&rows), propose(&good));
+    let history = History::new(knobs(), &limit(0.4), &rows, 1).expect("30 rows are sound");
+    for now in [vec![1.0], vec![1.0, f64::NAN], vec![f64::INFINITY, 0.5]] {
+        assert_eq!(history.propose(&now), Err(Error::Row { what: "settings", expected: 2 }));
+        assert_eq!(history.conflict(&now), Err(Error::Row { what: "settings", expected: 2 }));
+    }
+    let few = History::new(knobs(), &limit(0.4), &rows[11..], 1).err();
+    assert_eq!(few, Some(Error::TooFew { what: "a model of the plant", n: 19, needed: 20 }));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -196,6 +270,23 @@ proptest! {
             prop_assert!(found.distance_share <= 1.0 && found.settings[0] <= 4.5, "{:?}", found);
             prop_assert!(hill(&found.settings).outcomes[0] <= most + 0.01, "{:?} {most}", found);
         }
+    }
+
+    /// However the plant was run, a proposal is as near to it as its own rows are to one another.
+    #[test]
+    fn a_proposal_never_leaves_what_was_seen(seed in any::<u64>(), seen in prop::collection::vec((0.0..10.0_f64, 0.0..1.0_f64), 20..60), now in (0.0..10.0_f64, 0.0..1.0_f64)) {
+        let rows: Vec<Trial> = seen.iter().map(|(x, y)| hill(&[*x, *y])).collect();
+        let history = History::new(knobs(), &limit(2.0), &rows, seed).expect("enough rows");
+        let found = history.propose(&[now.0, now.1]).expect("sound").expect("every place that was seen is allowed");
+        let away = |from: &Trial, to: &[f64]| ((from.settings[0] - to[0]) / 10.0).hypot(from.settings[1] - to[1]);
+        let third = |to: &[f64], skip: usize| {
+            let mut all: Vec<f64> = rows.iter().map(|row| away(row, to)).collect();
+            all.sort_by(f64::total_cmp);
+            all[2 + skip]
+        };
+        let widest = rows.iter().map(|row| third(&row.settings, 1)).fold(0.0, f64::max);
+        prop_assert!(third(&found.settings, 0) <= widest + 1e-9, "{:?}", found);
+        prop_assert!(found.distance_share <= 1.0 + 1e-9);
     }
 
     #[test]
