@@ -8,7 +8,7 @@ mod drift;
 mod forecast;
 mod kernel;
 mod nab;
-mod noise;
+pub(crate) mod noise;
 mod plant;
 mod profile;
 mod quality;

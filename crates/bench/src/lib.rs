@@ -10,6 +10,7 @@ pub mod data;
 pub mod optimize;
 pub mod peer;
 mod random;
+mod seeds;
 mod split;
 mod table;
 
@@ -26,6 +27,8 @@ pub struct Options {
     pub data: PathBuf,
     /// Seed of every random choice.
     pub seed: u64,
+    /// How many seeds, from [`Options::seed`] on; tables of what is random show medians over them.
+    pub n_seeds: u64,
     /// Limit per instance in seconds where a benchmark searches; its own default when left out.
     pub seconds: Option<f64>,
     /// Whether to run the peers from PyPI beside us.

@@ -19,6 +19,9 @@ struct Args {
     /// Seed of every random choice.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many seeds, from that one on; the tables of `optimize` show medians over them.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
     /// Limit per instance, in seconds.
     #[arg(long)]
     seconds: Option<f64>,
@@ -41,7 +44,12 @@ fn main() -> anyhow::Result<()> {
         Area::Optimize => bench::optimize::ALL,
     };
     let data = args.data.context("name the folder of the data sets with --data or FETTLER_DATA")?;
-    let options =
-        bench::Options { data, seed: args.seed, seconds: args.seconds, peers: !args.no_peers };
+    let options = bench::Options {
+        data,
+        seed: args.seed,
+        n_seeds: args.seeds,
+        seconds: args.seconds,
+        peers: !args.no_peers,
+    };
     bench::run(benches, args.name.as_deref(), &options, |table| println!("{table}"))
 }

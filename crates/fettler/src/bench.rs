@@ -85,6 +85,9 @@ struct Algorithms {
     /// Seed of every random choice.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many seeds, from that one on; the tables of `optimize` show medians over them.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
     /// Limit per instance in seconds, where a benchmark searches.
     #[arg(long)]
     seconds: Option<f64>,
@@ -119,7 +122,7 @@ pub(crate) async fn command(args: Args) -> anyhow::Result<()> {
 }
 
 fn algorithms(benches: &[bench::Bench], args: Algorithms) -> anyhow::Result<()> {
-    let Algorithms { name, data, seed, seconds, no_peers } = args;
-    let options = bench::Options { data, seed, seconds, peers: !no_peers };
+    let Algorithms { name, data, seed, seeds, seconds, no_peers } = args;
+    let options = bench::Options { data, seed, n_seeds: seeds, seconds, peers: !no_peers };
     bench::run(benches, name.as_deref(), &options, |table| print(&format!("{table}\n")))
 }

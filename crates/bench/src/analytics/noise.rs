@@ -1,15 +1,15 @@
 //! Seeded noise for benchmarks without a data set.
 
 /// SplitMix64 (Steele, Lea & Flood (2014), fig. 17) with Box–Muller.
-pub(super) struct Noise(u64);
+pub(crate) struct Noise(u64);
 
 impl Noise {
-    pub(super) fn new(seed: u64) -> Noise {
+    pub(crate) fn new(seed: u64) -> Noise {
         Noise(seed)
     }
 
     /// From 0 up to, not including, 1.
-    pub(super) fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -17,8 +17,23 @@ impl Noise {
         ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// From `low` up to, not including, `high`.
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.uniform()
+    }
+
+    /// From 0 to `n` − 1; 0 where `n` is 0.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.uniform() * n as f64) as usize
+    }
+
+    /// Mean 1.
+    pub(crate) fn exponential(&mut self) -> f64 {
+        -(1.0 - self.uniform()).ln()
+    }
+
     /// Mean 0, variance 1.
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         let (u, v) = (self.uniform().max(1e-300), self.uniform());
         (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
     }
@@ -26,7 +41,7 @@ impl Noise {
 
 /// How the noise of a simulated sensor goes on.
 #[derive(Clone, Copy)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     White,
     /// Each value keeps 0.9 of the one before.
     Alike,
@@ -36,7 +51,7 @@ pub(super) enum Shape {
 
 impl Shape {
     /// The value after `before`.
-    pub(super) fn next(self, before: f64, noise: &mut Noise) -> f64 {
+    pub(crate) fn next(self, before: f64, noise: &mut Noise) -> f64 {
         match self {
             Shape::White => noise.normal(),
             Shape::Alike => 0.9 * before + (1.0f64 - 0.81).sqrt() * noise.normal(),

@@ -5,6 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use optimize::process::{Event, Log, ProcessMap, Row, map};
 
+use crate::seeds::NO_SEED;
 use crate::{Bench, CpuClock, Options, Table, data, peer};
 
 /// How many copies of the log make the large one.
@@ -42,7 +43,9 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
         cells.extend([format!("{rate:.0}"), format!("{:.3}", number("dfg_cpu_s"))]);
         table.row(cells);
     }
-    table.note(format!("speed on {N_COPIES} copies, {n_events} events; target 3 M events/s"));
+    table.note(format!(
+        "speed on {N_COPIES} copies, {n_events} events; target 3 M events/s; {NO_SEED}"
+    ));
     Ok(vec![table, waits(&one)])
 }
 

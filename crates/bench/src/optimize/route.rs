@@ -7,6 +7,7 @@ use anyhow::Context;
 use optimize::Control;
 use optimize::route::{Job, Matrix, Plan, Problem, Stop, Task, Vehicle, solve, violations};
 
+use crate::seeds::Spread;
 use crate::{Bench, CpuClock, Options, Table, data, peer};
 
 /// Capacitated routing, whatever instances of the X set the folder holds.
@@ -123,59 +124,92 @@ fn compare(
     let mut table = Table::new(title, &columns);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for instance in instances {
-        let (plan, cpu_s, peer) = race(instance, options, seconds)?;
-        let best = instance.best_known.unwrap_or_else(|| {
-            let peer = peer.map_or(f64::INFINITY, |(cost, _)| cost);
-            plan.cost.min(peer)
-        });
-        let gap = |cost: f64| 100.0 * (cost - best) / best;
-        ours.push(gap(plan.cost));
-        let known = instance.best_known.map_or_else(String::new, |best| best.to_string());
-        let n_tours = plan.tours.len().to_string();
-        let mut cells = vec![
-            instance.name.clone(),
-            known,
-            plan.cost.to_string(),
-            format!("{:.2}", gap(plan.cost)),
-        ];
-        cells.extend([n_tours, format!("{cpu_s:.0}"), (plan.n_iterations / 1000).to_string()]);
-        if let Some((cost, cpu_s)) = peer {
-            theirs.push(gap(cost));
-            cells.extend([cost.to_string(), format!("{:.2}", gap(cost)), format!("{cpu_s:.0}")]);
-        }
+        let runs = options.per_seed(|seed| race(instance, options, seconds, seed))?;
+        let best = instance.best_known.unwrap_or_else(|| least_found(&runs));
+        let cells = cells(instance, &runs, best);
+        ours.push(gap(&runs, Raced::cost, best));
+        theirs.push(gap(&runs, Raced::peer_cost, best));
         eprintln!("{}", cells.join(" "));
         table.row(cells);
     }
-    let mean = |gaps: &[f64]| gaps.iter().sum::<f64>() / gaps.len().max(1) as f64;
-    table.note(format!("ours: mean gap {:.2} %", mean(&ours)));
+    table.note(format!("ours: mean gap {} %", Spread::mean(&ours).show(2)));
     if options.peers {
-        let n_not_worse = ours.iter().zip(&theirs).filter(|(ours, theirs)| ours <= theirs).count();
+        let is_not_worse = |(ours, theirs): &(&Spread, &Spread)| ours.median() <= theirs.median();
+        let n_not_worse = ours.iter().zip(&theirs).filter(is_not_worse).count();
         table.note(format!(
-            "PyVRP: mean gap {:.2} %; ours is no worse on {n_not_worse} of {}",
-            mean(&theirs),
+            "PyVRP: mean gap {} %; ours is no worse on {n_not_worse} of {}",
+            Spread::mean(&theirs).show(2),
             ours.len()
         ));
     }
     table.note(format!(
-        "{seconds} s of processor time on one thread each, started together, seed {}",
-        options.seed
+        "{seconds} s of processor time on one thread each, started together, {}",
+        options.seeds_note()
     ));
     Ok(table)
 }
 
-type Raced = (Plan, f64, Option<(f64, f64)>);
+/// How far a cost is above the best, in percent, with each seed.
+fn gap(runs: &[Raced], cost: fn(&Raced) -> f64, best: f64) -> Spread {
+    Spread::of(runs, cost).map(|cost| 100.0 * (cost - best) / best)
+}
+
+fn cells(instance: &Instance, runs: &[Raced], best: f64) -> Vec<String> {
+    let median = |figure: fn(&Raced) -> f64| Spread::of(runs, figure).median();
+    let mut cells = vec![
+        instance.name.clone(),
+        instance.best_known.map_or_else(String::new, |best| best.to_string()),
+        median(Raced::cost).to_string(),
+        gap(runs, Raced::cost, best).show(2),
+        median(|run| run.plan.tours.len() as f64).to_string(),
+        format!("{:.0}", median(|run| run.cpu_s)),
+        format!("{:.0}", median(|run| run.plan.n_iterations as f64 / 1e3)),
+    ];
+    if runs.iter().all(|run| run.peer.is_some()) {
+        cells.extend([
+            median(Raced::peer_cost).to_string(),
+            gap(runs, Raced::peer_cost, best).show(2),
+            format!("{:.0}", median(Raced::peer_cpu_s)),
+        ]);
+    }
+    cells
+}
+
+/// Ours and the peer's cost and processor time, with one seed.
+struct Raced {
+    plan: Plan,
+    cpu_s: f64,
+    peer: Option<(f64, f64)>,
+}
+
+impl Raced {
+    fn cost(&self) -> f64 {
+        self.plan.cost
+    }
+
+    fn peer_cost(&self) -> f64 {
+        self.peer.map_or(f64::INFINITY, |(cost, _)| cost)
+    }
+
+    fn peer_cpu_s(&self) -> f64 {
+        self.peer.map_or(f64::NAN, |(_, cpu_s)| cpu_s)
+    }
+}
+
+/// Least cost that either solver found with any seed.
+fn least_found(runs: &[Raced]) -> f64 {
+    Spread::of(runs, |run| run.cost().min(run.peer_cost())).least()
+}
 
 /// Ours and the peer at the same time, each with so many seconds of processor time, so that a busy machine is fair to
 /// both and does not shorten the search.
-fn race(instance: &Instance, options: &Options, seconds: f64) -> anyhow::Result<Raced> {
+fn race(instance: &Instance, options: &Options, seconds: f64, seed: u64) -> anyhow::Result<Raced> {
     let problem = instance.problem()?;
     std::thread::scope(|scope| {
-        let peer =
-            options.peers.then(|| scope.spawn(|| peer_cost(instance, seconds, options.seed)));
+        let peer = options.peers.then(|| scope.spawn(|| peer_cost(instance, seconds, seed)));
         let clock = CpuClock::start();
         let used = || clock.seconds() / seconds;
-        let control =
-            Control { budget: Some(&used), ..Control::iterations(options.seed, u64::MAX) };
+        let control = Control { budget: Some(&used), ..Control::iterations(seed, u64::MAX) };
         let plan = solve(&problem, &control)?;
         let cpu_s = clock.seconds();
         let found = violations(&problem, &plan);
@@ -189,7 +223,7 @@ fn race(instance: &Instance, options: &Options, seconds: f64) -> anyhow::Result<
         let answer = peer
             .map(|thread| thread.join().map_err(|_| anyhow::anyhow!("the peer's thread panicked")));
         let peer = answer.transpose()?.transpose()?;
-        Ok((plan, cpu_s, peer))
+        Ok(Raced { plan, cpu_s, peer })
     })
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use optimize::Control;
-use optimize::schedule::{Choice, Shop, ShopPlan, solve_shop};
+use optimize::schedule::{Choice, Shop, solve_shop};
 use serde_json::Value;
 
+use crate::seeds::Spread;
 use crate::{Bench, CpuClock, Options, Table, data, peer};
 
 /// Fourteen open or hard job shops, best plan within the limit.
@@ -90,95 +91,104 @@ fn compare(
         "gap %", "CPU s",
     ];
     let mut table = Table::new(title, &columns);
-    let mut scores = [Score::default(), Score::default()];
+    let (mut ours, mut theirs) = (Score::default(), Score::default());
     let mut n_not_worse = 0;
     for instance in instances {
         let shop = Shop::new(&instance.jobs)?;
-        let clock = CpuClock::start();
-        let control = Control::time(options.seed, Duration::from_secs_f64(seconds), N_THREADS);
-        let plan = solve_shop(&shop, &control);
-        let cpu_s = clock.seconds();
-        let violations = plan.violations(&shop);
-        anyhow::ensure!(violations.is_empty(), "{}: {}", instance.name, violations.join("; "));
-        let mut cells = our_cells(instance, &plan, cpu_s);
-        scores[0].add(instance, plan.makespan, plan.bound);
+        let runs = options.per_seed(|seed| our_answer(instance, &shop, seconds, seed))?;
+        let mut cells = vec![instance.name.clone(), instance.known_text()];
+        cells.extend(ours.add(instance, &runs));
+        cells.push(format!("{:.1}", Spread::of(&runs, |run| run.n_moves as f64 / 1e6).median()));
         if options.peers {
-            let (makespan, bound, cpu_s) = peer_plan(instance, seconds, options.seed)?;
-            scores[1].add(instance, makespan, bound);
-            n_not_worse += usize::from(plan.makespan <= makespan);
-            let gap = gap_percent(makespan, instance.known.1);
-            cells.extend([
-                makespan.to_string(),
-                bound.to_string(),
-                format!("{gap:.2}"),
-                format!("{cpu_s:.0}"),
-            ]);
+            let peers = options.per_seed(|seed| peer_answer(instance, seconds, seed))?;
+            cells.extend(theirs.add(instance, &peers));
+            let median = |runs: &[Answer]| Spread::of(runs, |run| run.makespan).median();
+            n_not_worse += usize::from(median(&runs) <= median(&peers));
         }
         eprintln!("{}", cells.join(" "));
         table.row(cells);
     }
-    let n = instances.len();
-    table.note(format!(
-        "ours: mean gap {:.2} %, {} of {n} proven optimal",
-        scores[0].mean(),
-        scores[0].n_proven
-    ));
+    table.note(format!("ours: {}", ours.summary()));
     if options.peers {
-        let [_, theirs] = &scores;
-        table.note(format!(
-            "CP-SAT: mean gap {:.2} %, {} of {n} proven optimal",
-            theirs.mean(),
-            theirs.n_proven
-        ));
-        table.note(format!("ours is no worse on {n_not_worse} of {n}"));
+        table.note(format!("CP-SAT: {}", theirs.summary()));
+        table.note(format!("ours is no worse on {n_not_worse} of {}", instances.len()));
     }
-    table.note(format!("{seconds} s and {N_THREADS} threads each, seed {}", options.seed));
+    table.note(format!("{seconds} s and {N_THREADS} threads each, {}", options.seeds_note()));
     Ok(table)
 }
 
+/// What a solver came to with one seed.
+struct Answer {
+    /// Infinite where it found no plan.
+    makespan: f64,
+    bound: f64,
+    cpu_s: f64,
+    /// Moves tried; 0 where the solver does not say.
+    n_moves: u64,
+}
+
+/// Per instance, with each seed: the gap in percent, and 1 where the plan is proven optimal.
 #[derive(Default)]
 struct Score {
-    gaps: Vec<f64>,
-    n_proven: usize,
+    gaps: Vec<Spread>,
+    proven: Vec<Spread>,
 }
 
 impl Score {
-    fn add(&mut self, instance: &Instance, makespan: i64, bound: i64) {
-        self.gaps.push(gap_percent(makespan, instance.known.1));
-        self.n_proven += usize::from(makespan == bound);
+    /// Takes the answers to one instance, and gives makespan, bound, gap and CPU time as cells.
+    fn add(&mut self, instance: &Instance, runs: &[Answer]) -> [String; 4] {
+        let best = instance.known.1 as f64;
+        let gap = Spread::of(runs, |run| 100.0 * (run.makespan - best) / best);
+        let median = |figure: fn(&Answer) -> f64| Spread::of(runs, figure).median();
+        let cells = [
+            median(|run| run.makespan).to_string(),
+            median(|run| run.bound).to_string(),
+            gap.show(2),
+            format!("{:.0}", median(|run| run.cpu_s)),
+        ];
+        self.gaps.push(gap);
+        self.proven.push(Spread::of(runs, |run| f64::from(u8::from(run.makespan == run.bound))));
+        cells
     }
 
-    fn mean(&self) -> f64 {
-        self.gaps.iter().sum::<f64>() / self.gaps.len().max(1) as f64
+    fn summary(&self) -> String {
+        let n = self.proven.len();
+        let n_proven = Spread::mean(&self.proven).map(|share| share * n as f64);
+        let gap = Spread::mean(&self.gaps);
+        format!("mean gap {} %, {} of {n} proven optimal", gap.show(2), n_proven.show(0))
     }
 }
 
-fn our_cells(instance: &Instance, plan: &ShopPlan, cpu_s: f64) -> Vec<String> {
-    let (low, high) = instance.known;
-    let known = if low == high { high.to_string() } else { format!("{low}–{high}") };
-    vec![
-        instance.name.clone(),
-        known,
-        plan.makespan.to_string(),
-        plan.bound.to_string(),
-        format!("{:.2}", gap_percent(plan.makespan, high)),
-        format!("{cpu_s:.0}"),
-        format!("{:.1}", plan.n_iterations as f64 / 1e6),
-    ]
+impl Instance {
+    fn known_text(&self) -> String {
+        let (low, high) = self.known;
+        if low == high { high.to_string() } else { format!("{low}–{high}") }
+    }
 }
 
-fn gap_percent(makespan: i64, known: i64) -> f64 {
-    100.0 * (makespan - known) as f64 / known as f64
+fn our_answer(instance: &Instance, shop: &Shop, seconds: f64, seed: u64) -> anyhow::Result<Answer> {
+    let clock = CpuClock::start();
+    let control = Control::time(seed, Duration::from_secs_f64(seconds), N_THREADS);
+    let plan = solve_shop(shop, &control);
+    let cpu_s = clock.seconds();
+    let violations = plan.violations(shop);
+    anyhow::ensure!(violations.is_empty(), "{}: {}", instance.name, violations.join("; "));
+    let (makespan, bound) = (plan.makespan as f64, plan.bound as f64);
+    Ok(Answer { makespan, bound, cpu_s, n_moves: plan.n_iterations })
 }
 
-fn peer_plan(instance: &Instance, seconds: f64, seed: u64) -> anyhow::Result<(i64, i64, f64)> {
+fn peer_answer(instance: &Instance, seconds: f64, seed: u64) -> anyhow::Result<Answer> {
     let name = format!("{}.txt", instance.name);
     let (seconds, threads, seed) = (seconds.to_string(), N_THREADS.to_string(), seed.to_string());
     let arguments = [seconds.as_str(), &threads, &seed];
     let answer = peer::run_on("optimize-schedule", &name, &peer_text(&instance.jobs), &arguments)?;
-    let number = |name: &str| answer[name].as_i64();
-    let makespan = number("makespan").unwrap_or(i64::MAX);
-    Ok((makespan, number("bound").unwrap_or(0), answer["cpu_s"].as_f64().unwrap_or(f64::NAN)))
+    let number = |name: &str| answer[name].as_f64();
+    Ok(Answer {
+        makespan: number("makespan").unwrap_or(f64::INFINITY),
+        bound: number("bound").unwrap_or(0.0),
+        cpu_s: number("cpu_s").unwrap_or(f64::NAN),
+        n_moves: 0,
+    })
 }
 
 /// One line per job: the number of operations, then for each the number of choices and their pairs.

@@ -1,10 +1,13 @@
 //! A steel plant's meter: baselines from January to October, judged in November and December.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use optimize::energy::baseline::{Period, fit_by_regime};
 use optimize::energy::{Quality, waste, week};
 
-use crate::{CpuClock, Options, Table, data};
+use crate::seeds::NO_SEED;
+use crate::{CpuClock, Options, Split, Table, data};
 
 /// Quarters of an hour from 1 January to 31 October.
 const N_TRAINING: usize = 304 * 96;
@@ -12,8 +15,7 @@ const N_TRAINING: usize = 304 * 96;
 const IDLE_LEADING_KVARH: f64 = 4.0;
 
 pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
-    let text = data::text(&options.data.join("steel_energy/Steel_industry_data.csv"))?;
-    let rows = read(&text)?;
+    let (path, rows) = load(options)?;
     let energy: Vec<f64> = rows.iter().map(|row| row.kwh).collect();
     let test = &energy[N_TRAINING..];
     let mut table = Table::new(
@@ -40,20 +42,27 @@ pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
     let lagging: Vec<f64> = rows.iter().map(|row| row.drivers[0]).collect();
     let factor = waste::power_factor(&energy, &lagging, 0.25, 0.9)?;
     table.note(format!(
-        "waste: power factor below 0.9 in {:.1} % of quarters (lagging), {:.0} kvar would lift 95 % of them; split {}",
-        factor.below_percent,
-        factor.needed_kvar,
-        data::split_hash([N_TRAINING.to_string()])
+        "waste: power factor below 0.9 in {:.1} % of quarters (lagging), {:.0} kvar would lift 95 % of them",
+        factor.below_percent, factor.needed_kvar,
     ));
+    let split = Split::default().file(&path)?.rows("train", 0..N_TRAINING);
+    table.note(format!("split {}; {NO_SEED}", split.rows("test", N_TRAINING..rows.len())));
     Ok(table)
 }
 
 type Model = fn(&[Row]) -> anyhow::Result<Vec<f64>>;
 
 /// Energy of a quarter of an hour, with lagging and leading reactive energy.
-struct Row {
-    kwh: f64,
+pub(super) struct Row {
+    pub(super) kwh: f64,
     drivers: [f64; 2],
+}
+
+/// The file and its rows.
+pub(super) fn load(options: &Options) -> anyhow::Result<(PathBuf, Vec<Row>)> {
+    let path = options.data.join("steel_energy/Steel_industry_data.csv");
+    let rows = read(&data::text(&path)?)?;
+    Ok((path, rows))
 }
 
 /// The rows are in time order, a quarter of an hour apart from 1 January 2018, a Monday, whatever the date column says.

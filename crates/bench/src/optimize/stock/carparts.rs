@@ -3,15 +3,18 @@
 use optimize::stock::Pmf;
 use optimize::stock::intermittent::{Pooling, pooled, tsb};
 
-use crate::{CpuClock, Options, Table, data};
+use crate::seeds::NO_SEED;
+use crate::{CpuClock, Options, Split, Table, data};
 
 const N_HISTORY: usize = 39;
+/// Months on which the levels are judged.
+const N_JUDGED: usize = 12;
 const PROTECTION: usize = 3;
 const TARGET: f64 = 0.95;
 
 pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
-    let text = data::text(&options.data.join("carparts/carparts.csv"))?;
-    let parts = read(&text)?;
+    let path = options.data.join("carparts/carparts.csv");
+    let parts = read(&data::text(&path)?)?;
     let histories: Vec<&[f64]> = parts.iter().map(|part| &part[..N_HISTORY]).collect();
     let title = format!(
         "Spares: {} car parts, levels set after {N_HISTORY} months, 95 % over {PROTECTION} months",
@@ -54,10 +57,11 @@ pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
         ]);
     }
     table.note("targets: service 0.945 to 0.96, pinball at most 0.300; \"monthly\" sets the levels anew each month");
-    let names = parts.iter().map(|part| format!("{part:?}"));
+    let n_months = N_HISTORY + N_JUDGED;
+    let split =
+        Split::default().file(&path)?.rows("train", 0..N_HISTORY).rows("test", N_HISTORY..n_months);
     table.note(format!(
-        "complete parts with demand in 2 or more of the first 39 months; 10 windows; split {}",
-        data::split_hash(names)
+        "complete parts with demand in 2 or more of the first 39 months; 10 windows; split {split}; {NO_SEED}"
     ));
     Ok(table)
 }
@@ -70,7 +74,7 @@ fn read(text: &str) -> anyhow::Result<Vec<Vec<f64>>> {
     for line in text.lines().skip(1) {
         let months: Result<Vec<f64>, _> = line.split(',').skip(1).map(str::parse).collect();
         let Ok(months) = months else { continue };
-        if months.len() == N_HISTORY + 12
+        if months.len() == N_HISTORY + N_JUDGED
             && months[..N_HISTORY].iter().filter(|d| **d > 0.0).count() >= 2
         {
             parts.push(months);
@@ -122,7 +126,7 @@ impl Score {
         levels: impl Fn(usize) -> anyhow::Result<Vec<f64>>,
     ) -> anyhow::Result<Self> {
         let (mut n, mut served, mut filled, mut asked, mut pinball) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for month in N_HISTORY..=N_HISTORY + 12 - PROTECTION {
+        for month in N_HISTORY..=N_HISTORY + N_JUDGED - PROTECTION {
             for (part, level) in parts.iter().zip(levels(month)?) {
                 let need: f64 = part[month..month + PROTECTION].iter().sum();
                 n += 1.0;
