@@ -1,26 +1,36 @@
-//! Inventory against the textbook oracles, and intermittent demand on car parts.
+//! Inventory against the textbook oracles, intermittent demand on car parts, and spares from remaining lives.
 
 mod carparts;
 mod coarse;
+mod lives;
 mod oracle;
 
 use anyhow::Context;
 use serde_json::Value;
 
+use crate::seeds::NO_SEED;
 use crate::{Bench, CpuClock, Options, Table, data, peer};
 
-pub(crate) const BENCH: Bench =
-    Bench { name: "stock", about: "inventory: textbook oracles, and spares on car parts", run };
+pub(crate) const BENCH: Bench = Bench {
+    name: "stock",
+    about: "inventory: textbook oracles, car parts, spares from lives",
+    run,
+};
 
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    Ok(vec![oracles(options)?, carparts::table(options)?])
+    Ok(vec![oracles(options)?, carparts::table(options)?, lives::table(options)?])
 }
 
 fn oracles(options: &Options) -> anyhow::Result<Table> {
-    let text = data::text(&options.data.join("stockpyl_reference/stockpyl_reference.json"))?;
+    let path = options.data.join("stockpyl_reference/stockpyl_reference.json");
+    let text = data::text(&path)?;
     let reference: Value =
         serde_json::from_str(&text).context("reading stockpyl_reference.json")?;
-    let peer = if options.peers { Some(peer::run("optimize-stock", &[])?) } else { None };
+    let peer = if options.peers {
+        Some(peer::run("optimize-stock", &[&path.to_string_lossy()])?)
+    } else {
+        None
+    };
     let mut table = Table::new(
         "Inventory: 22 instances of Snyder & Shen",
         &[
@@ -29,6 +39,7 @@ fn oracles(options: &Options) -> anyhow::Result<Table> {
             "ours",
             "oracle",
             "relative",
+            "peer in this run",
             "peer, tails uncut",
             "CPU s",
             "peer CPU s",
@@ -48,17 +59,15 @@ fn oracles(options: &Options) -> anyhow::Result<Table> {
             oracle.with_context(|| format!("{name} has no {figure} in its result"))
         };
         let peer = |key: &str| {
-            let cost = peer.as_ref().and_then(|peer| peer[*name][key].as_f64());
-            cost.map(|cost| cost.to_string()).unwrap_or_default()
+            let figure = peer.as_ref().and_then(|peer| peer[*name][key].as_f64());
+            figure.map_or_else(String::new, six_places)
         };
         for (idx, (figure, ours)) in found.iter().enumerate() {
             let oracle = oracle(figure)?;
             is_met &= relative(*ours, oracle) <= 1e-4;
             let mut cells = row(if idx == 0 { name } else { "" }, figure, *ours, oracle);
             if idx == 0 {
-                let peer_s = peer("cpu_s").parse::<f64>().map_or(String::new(), four_places);
-                let uncut = peer("uncut").parse::<f64>().map_or(String::new(), six_places);
-                cells.extend([uncut, four_places(cpu_s), peer_s]);
+                cells.extend([peer("figure"), peer("uncut"), six_places(cpu_s), peer("cpu_s")]);
             }
             table.row(cells);
         }
@@ -90,6 +99,7 @@ fn oracles(options: &Options) -> anyhow::Result<Table> {
         "our levels cost no more than the oracle's in {n_not_worse} of {n_judged} serial systems, both judged on a grid of 30,000 steps of stock and 3,000 of demand that is neither's own"
     ));
     table.note("peer: stockpyl 1.0.2 in the same run");
+    table.note(NO_SEED);
     Ok(table)
 }
 
@@ -104,10 +114,6 @@ fn row(name: &str, figure: &str, ours: f64, oracle: f64) -> Vec<String> {
 
 fn six_places(value: f64) -> String {
     format!("{value:.6}")
-}
-
-fn four_places(value: f64) -> String {
-    format!("{value:.4}")
 }
 
 /// A figure by its path in the result: "Q", "eil.0", "S.3". Some numbers are written as text.
