@@ -1,0 +1,147 @@
+//! Hourly sample meters of OpenEEmeter, by the time of the week and temperature.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::Context;
+use jiff::civil::{Date, DateTime};
+use optimize::energy::{savings, week};
+use serde_json::Value;
+
+use super::meters::{About, rows};
+use crate::seeds::NO_SEED;
+use crate::{CpuClock, Table};
+
+const SAMPLES: [&str; 4] = [
+    "il-electricity-cdd-hdd-hourly",
+    "il-electricity-cdd-only-hourly",
+    "il-gas-hdd-only-hourly",
+    "il-gas-intercept-only-hourly",
+];
+/// What the samples save, by their documentation.
+const KNOWN_PERCENT: f64 = 10.0;
+
+/// `peer`: what OpenDSM says of each meter, if it was asked.
+pub(super) fn table(folder: &Path, peer: Option<&Value>) -> anyhow::Result<Table> {
+    let columns = [
+        "meter",
+        "hour of the week: CV(RMSE) %",
+        "saving %",
+        "with temperature: CV(RMSE) %",
+        "saving %",
+        "CPU s",
+        "OpenDSM CV(RMSE) %",
+        "saving %",
+        "CPU s",
+    ];
+    let title = "Energy baseline: hourly meters with a known saving of 10 %, by time of week and temperature";
+    let mut table = Table::new(title, &columns);
+    let mut off = [0.0; 3];
+    for name in SAMPLES {
+        let meter = Meter::read(folder, name)?;
+        let trivial = meter.judge(false)?;
+        let ours = meter.judge(true)?;
+        let theirs = |key: &str| {
+            let figure = peer.and_then(|peer| peer[name][key].as_f64());
+            figure.unwrap_or(f64::NAN)
+        };
+        let savings = [trivial.saving_percent, ours.saving_percent, theirs("saving_percent")];
+        for (off, saving) in off.iter_mut().zip(savings) {
+            *off += (saving - KNOWN_PERCENT).abs() / SAMPLES.len() as f64;
+        }
+        let mut cells = vec![name.to_owned()];
+        cells.extend([trivial.cv_rmse_percent, trivial.saving_percent].map(two_places));
+        cells.extend([ours.cv_rmse_percent, ours.saving_percent].map(two_places));
+        cells.push(format!("{:.4}", ours.cpu_s));
+        if peer.is_some() {
+            let figures = ["cv_rmse_percent", "saving_percent", "cpu_s"];
+            cells.extend(figures.map(|key| two_places(theirs(key))));
+        }
+        table.row(cells);
+    }
+    let [trivial, ours, theirs] = off.map(two_places);
+    let theirs = peer.map_or_else(String::new, |_| theirs);
+    let none = String::new;
+    table.row([
+        "mean error of the saving, points".to_owned(),
+        none(),
+        trivial,
+        none(),
+        ours,
+        none(),
+        none(),
+        theirs,
+    ]);
+    table.note("baseline: the 365 days before the blackout; saving: the 365 days after it; CV(RMSE) over the hours of the baseline");
+    table.note(NO_SEED);
+    Ok(table)
+}
+
+fn two_places(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+/// Energy and temperature of the hours of one meter, in time order.
+struct Meter {
+    hours: BTreeMap<DateTime, (f64, f64)>,
+    before: Range<Date>,
+    after: Range<Date>,
+}
+
+struct Judged {
+    cv_rmse_percent: f64,
+    saving_percent: f64,
+    cpu_s: f64,
+}
+
+/// Columns of a span of hours.
+#[derive(Default)]
+struct Columns {
+    energy: Vec<f64>,
+    slots: Vec<usize>,
+    temperatures: Vec<f64>,
+}
+
+impl Meter {
+    fn read(folder: &Path, name: &str) -> anyhow::Result<Self> {
+        let about = About::read(folder, name)?;
+        let temperatures: BTreeMap<DateTime, f64> = rows(&about.temperature)?.into_iter().collect();
+        let joined = rows(&about.meter)?
+            .into_iter()
+            .filter_map(|(time, energy)| Some((time, (energy, *temperatures.get(&time)?))));
+        Ok(Self { hours: joined.collect(), before: about.before, after: about.after })
+    }
+
+    fn columns(&self, span: &Range<Date>) -> Columns {
+        let mut columns = Columns::default();
+        let span = span.start.at(0, 0, 0, 0)..span.end.at(0, 0, 0, 0);
+        for (time, (energy, temperature)) in self.hours.range(span) {
+            let day = time.weekday().to_monday_zero_offset() as usize;
+            columns.energy.push(*energy);
+            columns.slots.push(24 * day + time.hour() as usize);
+            columns.temperatures.push(*temperature);
+        }
+        columns
+    }
+
+    fn judge(&self, with_temperature: bool) -> anyhow::Result<Judged> {
+        let (before, after) = (self.columns(&self.before), self.columns(&self.after));
+        let clock = CpuClock::start();
+        let known: &[f64] = if with_temperature { &before.temperatures } else { &[] };
+        let model = week::fit(&before.energy, &before.slots, known)?;
+        let pairs = after.slots.iter().zip(&after.temperatures);
+        let expected: Vec<f64> = pairs
+            .map(|(slot, temperature)| {
+                model.expected(*slot, with_temperature.then_some(*temperature))
+            })
+            .collect();
+        let saved = savings(&after.energy, &expected, &model.quality)
+            .context("no hour after the blackout")?;
+        Ok(Judged {
+            cv_rmse_percent: model.quality.cv_rmse_percent,
+            saving_percent: saved.percent,
+            cpu_s: clock.seconds(),
+        })
+    }
+}
