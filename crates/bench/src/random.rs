@@ -17,10 +17,6 @@ impl Random {
         ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.unit()
-    }
-
     /// From 0 to `n`, without `n`; 0 where `n` is 0.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.unit() * n as f64) as usize
