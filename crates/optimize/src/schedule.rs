@@ -14,20 +14,22 @@ mod calendar;
 mod check;
 mod conflict;
 mod decode;
+mod error;
+mod plan;
 mod problem;
 mod recommend;
 mod replan;
 mod search;
 mod shop;
+mod start;
 #[cfg(test)]
 mod tests;
 
 pub use check::violations;
 pub use conflict::{Conflict, SolveError};
-pub use problem::{
-    Cost, FAR, Machine, Mode, Operation, Order, Placement, Plan, Problem, ProblemError, Weights,
-    Worker,
-};
+pub use error::ProblemError;
+pub use plan::{Cost, Placement, Plan};
+pub use problem::{FAR, Machine, Mode, Operation, Order, Problem, Weights, Worker};
 pub use recommend::recommend;
 pub use replan::{Change, Event, Replanned, difference, replan};
 pub use search::solve;

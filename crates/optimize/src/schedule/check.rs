@@ -1,6 +1,6 @@
 //! The judge: checks a plan against the problem, and shares no code with the search.
 
-use super::problem::{Cost, Placement, Plan, Problem};
+use super::{Cost, Placement, Plan, Problem};
 
 /// What is wrong with a plan, one sentence each; nothing where it keeps every condition.
 ///

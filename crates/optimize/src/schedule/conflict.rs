@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use super::Problem;
 use super::calendar::Calendar;
-use super::problem::{Operation, Order, ProblemError};
+use super::error::ProblemError;
+use super::problem::{Operation, Order};
 
 /// Things that cannot go together; leave any of them out, and the rest can.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! From decisions to a plan: every operation in its turn, as early as everything it needs allows.
 
 use super::calendar::Calendar;
-use super::problem::{Cost, Placement, Problem};
+use super::plan::{Cost, Placement};
+use super::problem::Problem;
 
 /// What the search decides.
 #[derive(Debug, Clone, PartialEq, Eq)]

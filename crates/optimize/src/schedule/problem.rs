@@ -1,8 +1,7 @@
-//! What has to be made, on what, by whom and when; and the plan that says how.
+//! What has to be made, on what, by whom and when.
 
-use thiserror::Error;
-
-use crate::Stop;
+use super::error::ProblemError;
+use super::plan::Placement;
 use crate::range::{RangeError, check_between};
 
 /// The last moment that a plan knows; times are whole units from 0 to here.
@@ -111,115 +110,6 @@ pub struct Problem {
     pub frozen: Vec<Placement>,
     /// The plan in force, for what [`Weights::change`] counts.
     pub previous: Vec<Placement>,
-}
-
-/// Where and when one operation is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placement {
-    /// Index of the order.
-    pub order: usize,
-    /// Index of the operation in its order.
-    pub operation: usize,
-    /// Index of the machine.
-    pub machine: usize,
-    /// Index of the worker, if it needs one.
-    pub worker: Option<usize>,
-    /// When its set-up begins, or itself if it needs none.
-    pub start: i64,
-    /// Length of the set-up.
-    pub setup: i64,
-    /// When it is done.
-    pub end: i64,
-}
-
-/// What a plan costs, by part.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Cost {
-    /// When the last order is finished.
-    pub makespan: i64,
-    /// Weighted lateness of all orders.
-    pub tardiness: f64,
-    /// Time of all set-ups.
-    pub setup: i64,
-    /// Energy, in the currency of the prices.
-    pub energy: f64,
-    /// Operations moved against the plan in force.
-    pub n_changed: usize,
-    /// All of it, weighted.
-    pub total: f64,
-}
-
-/// A plan for a [`Problem`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
-    /// Every operation, by order and operation.
-    pub placements: Vec<Placement>,
-    /// What it costs.
-    pub cost: Cost,
-    /// No plan costs less.
-    pub bound: f64,
-    /// Plans looked at.
-    pub n_iterations: u64,
-    /// Why the search ended.
-    pub stop: Stop,
-}
-
-/// What is malformed in a problem.
-#[derive(Debug, Error, PartialEq)]
-pub enum ProblemError {
-    /// A machine that is not there.
-    #[error("{order}, {operation}: there is no machine {machine}; there are {n_machines}")]
-    Machine {
-        /// Name of the order.
-        order: String,
-        /// Name of the operation.
-        operation: String,
-        /// The index given.
-        machine: usize,
-        /// How many there are.
-        n_machines: usize,
-    },
-    /// A number that makes no sense.
-    #[error(transparent)]
-    Value(#[from] RangeError),
-    /// A set-up table that lacks a family.
-    #[error("{machine}: its set-ups lack family {family}; give a square table with all families")]
-    Family {
-        /// Name of the machine.
-        machine: String,
-        /// The family that is missing.
-        family: usize,
-    },
-    /// A frozen operation that is not one of the first of its order.
-    #[error(
-        "order {order}: operation {operation} is frozen, and one before it is not or does not exist"
-    )]
-    Frozen {
-        /// Index of the order.
-        order: usize,
-        /// Index of the operation.
-        operation: usize,
-    },
-    /// An operation of the plan in force that does not exist.
-    #[error(
-        "the plan in force has an operation {operation} of order {order}, which does not exist"
-    )]
-    Previous {
-        /// Index of the order.
-        order: usize,
-        /// Index of the operation.
-        operation: usize,
-    },
-    /// Something that an event or the plan in force names and that is not there.
-    #[error("there is no {what} {idx}; there are {n}")]
-    Unknown {
-        /// Machine, worker or order.
-        what: &'static str,
-        /// The index given.
-        idx: usize,
-        /// How many there are.
-        n: usize,
-    },
 }
 
 impl Problem {

@@ -1,8 +1,8 @@
 //! A schedule as a decision to be agreed to.
 
 use super::check::violations;
-use super::problem::{Placement, Plan, Problem};
 use super::replan::names;
+use super::{Placement, Plan, Problem};
 use crate::{Bounds, Constraint, Evidence, Gain, PlanBasis, Recommendation, Step};
 
 /// The plan as a recommendation: one step per operation that is new or moved, in time order.

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::conflict::SolveError;
-use super::problem::{Order, Placement, Plan, Problem, ProblemError};
+use super::error::ProblemError;
+use super::plan::{Placement, Plan};
+use super::problem::{Order, Problem};
 use super::search::solve;
 use crate::Control;
 
