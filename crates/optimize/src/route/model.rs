@@ -116,6 +116,8 @@ pub(super) struct Model<'a> {
     pub(super) rate: Option<f64>,
     /// Whether any stop has a window.
     pub(super) has_windows: bool,
+    /// Whether some jobs cost more to leave out than others.
+    pub(super) has_priorities: bool,
     /// Whether time can limit anything at all.
     pub(super) has_times: bool,
     /// What a vehicle in use weighs besides its cost; 0 unless fewer vehicles come first.
@@ -195,6 +197,8 @@ impl<'a> Model<'a> {
         let is_plain = is_plain(problem);
         let beside = |node| Besides::of(&nodes, &distance, &duration, node);
         let beside = if is_plain { (0..n_stops as u32).map(beside).collect() } else { Vec::new() };
+        let has_priorities =
+            works.windows(2).any(|pair| pair[0].unserved_cost != pair[1].unserved_cost);
         let has_windows = nodes.iter().any(|node| node.open > 0 || node.close < LARGEST);
         let loads =
             problem.jobs.iter().flat_map(|job| resized(&job.load, n_dimensions, 0)).collect();
@@ -219,6 +223,7 @@ impl<'a> Model<'a> {
             is_plain,
             rate,
             has_windows,
+            has_priorities,
             has_times,
             vehicle_weight,
             must_weight: MUST.max(2.0 * (dearest + n_used * vehicle_weight)),

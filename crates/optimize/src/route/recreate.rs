@@ -31,6 +31,7 @@ enum Order {
     NarrowWindow,
     EarlyWindow,
     LateWindow,
+    Dear,
 }
 
 const ORDERS: [(Order, usize); 7] = [
@@ -42,6 +43,9 @@ const ORDERS: [(Order, usize); 7] = [
     (Order::EarlyWindow, 2),
     (Order::LateWindow, 2),
 ];
+
+/// What the order by the cost of leaving a job out weighs beside those, where that cost differs.
+const DEAR: usize = 8;
 
 /// Whether vehicles that are not used yet may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,8 +215,8 @@ impl State<'_> {
 fn sort(model: &Model<'_>, absent: &mut [u32], random: &mut Random) {
     let n_orders = if model.has_windows { ORDERS.len() } else { 4 };
     let total: usize = ORDERS[..n_orders].iter().map(|(_, weight)| weight).sum();
-    let mut drawn = random.below(total);
-    let mut order = Order::Random;
+    let mut drawn = random.below(total + if model.has_priorities { DEAR } else { 0 });
+    let mut order = if drawn < total { Order::Random } else { Order::Dear };
     for &(candidate, weight) in &ORDERS[..n_orders] {
         if drawn < weight {
             order = candidate;
@@ -233,6 +237,9 @@ fn sort(model: &Model<'_>, absent: &mut [u32], random: &mut Random) {
         Order::Close => absent.sort_by_key(away),
         Order::NarrowWindow => absent.sort_by_key(|job| node(job).close - node(job).open),
         Order::EarlyWindow => absent.sort_by_key(|job| node(job).open),
+        Order::Dear => {
+            absent.sort_by(|&a, &b| model.absent_cost(b).total_cmp(&model.absent_cost(a)));
+        }
         Order::LateWindow => absent.sort_by_key(|job| -node(job).close),
     }
 }

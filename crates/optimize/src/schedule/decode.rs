@@ -26,6 +26,7 @@ pub(super) struct Decoder<'a> {
     /// For each operation the workers with its skill; `None` if it needs nobody.
     pub(super) workers: Vec<Option<Vec<usize>>>,
     machines: Vec<Calendar>,
+    absences: Vec<Calendar>,
     /// Closed times of a machine and a worker together; empty where there are no workers.
     together: Vec<Vec<Calendar>>,
     /// The plan in force by operation.
@@ -33,12 +34,13 @@ pub(super) struct Decoder<'a> {
 }
 
 /// Who is free when, while a plan is made.
-struct Free {
+pub(super) struct Free {
     orders: Vec<i64>,
     machines: Vec<i64>,
     workers: Vec<i64>,
     families: Vec<Option<usize>>,
-    next: Vec<usize>,
+    /// The next operation of each order.
+    pub(super) next: Vec<usize>,
 }
 
 impl<'a> Decoder<'a> {
@@ -52,10 +54,10 @@ impl<'a> Decoder<'a> {
         problem.frozen.iter().for_each(|placement| n_frozen[placement.order] += 1);
         let machines: Vec<Calendar> =
             problem.machines.iter().map(|machine| Calendar::new(&machine.closed)).collect();
-        let absent: Vec<Calendar> =
+        let absences: Vec<Calendar> =
             problem.workers.iter().map(|worker| Calendar::new(&worker.closed)).collect();
         let with_workers =
-            |machine: &Calendar| absent.iter().map(|worker| machine.union(worker)).collect();
+            |machine: &Calendar| absences.iter().map(|worker| machine.union(worker)).collect();
         let mut previous = vec![None; first[problem.orders.len()]];
         for placement in &problem.previous {
             previous[first[placement.order] + placement.operation] = Some(*placement);
@@ -73,6 +75,7 @@ impl<'a> Decoder<'a> {
             first,
             n_frozen,
             machines,
+            absences,
             previous,
         }
     }
@@ -80,6 +83,11 @@ impl<'a> Decoder<'a> {
     /// Closed times of a machine, and of the worker where there is one.
     pub(super) fn calendar(&self, machine: usize, worker: Option<usize>) -> &Calendar {
         worker.map_or(&self.machines[machine], |worker| &self.together[machine][worker])
+    }
+
+    /// Closed times of a worker.
+    pub(super) fn absence(&self, worker: usize) -> &Calendar {
+        &self.absences[worker]
     }
 
     /// Operations that are not frozen and that cost something if they move, with their starts in the plan in force.
@@ -94,9 +102,9 @@ impl<'a> Decoder<'a> {
         kept
     }
 
-    /// The machine of an operation in the plan in force.
-    pub(super) fn machine_in_force(&self, idx: usize) -> Option<usize> {
-        self.previous[idx].map(|placement| placement.machine)
+    /// An operation in the plan in force.
+    pub(super) fn in_force(&self, idx: usize) -> Option<Placement> {
+        self.previous[idx]
     }
 
     /// Places every operation; at the end of time where a worker is missing.
@@ -106,16 +114,17 @@ impl<'a> Decoder<'a> {
         placements.extend_from_slice(&self.problem.frozen);
         for &order in &decision.turns {
             let order = order as usize;
-            let operation = free.next[order];
+            let idx = self.first[order] + free.next[order];
+            let placement = self.place(&free, order, decision.modes[idx], decision.not_before[idx]);
             free.next[order] += 1;
-            let placement = self.place(decision, &free, order, operation);
             free.take(self.problem, &placement);
             placements.push(placement);
         }
         placements.sort_unstable_by_key(|placement| (placement.order, placement.operation));
     }
 
-    fn free(&self) -> Free {
+    /// Everybody as the frozen operations leave them.
+    pub(super) fn free(&self) -> Free {
         let problem = self.problem;
         let mut free = Free {
             orders: problem.orders.iter().map(|order| order.release.max(problem.now)).collect(),
@@ -130,17 +139,18 @@ impl<'a> Decoder<'a> {
         free
     }
 
-    fn place(&self, decision: &Decision, free: &Free, order: usize, operation: usize) -> Placement {
+    /// The next operation of an order, as early as a mode and everybody allow, not before a moment.
+    pub(super) fn place(&self, free: &Free, order: usize, mode: u32, not_before: i64) -> Placement {
+        let operation = free.next[order];
         let idx = self.first[order] + operation;
         let described = &self.problem.orders[order].operations[operation];
-        let mode = described.modes[decision.modes[idx] as usize];
+        let mode = described.modes[mode as usize];
         let machine = &self.problem.machines[mode.machine];
         let setup = match mode.duration {
             0 => 0,
             _ => machine.setup(free.families[mode.machine], described.family),
         };
-        let ready =
-            free.orders[order].max(free.machines[mode.machine]).max(decision.not_before[idx]);
+        let ready = free.orders[order].max(free.machines[mode.machine]).max(not_before);
         let at = |worker: Option<usize>, ready: i64| {
             let calendar = self.calendar(mode.machine, worker);
             let (start, end) = calendar.fit(ready, setup + mode.duration, described.can_pause);
@@ -208,7 +218,8 @@ impl<'a> Decoder<'a> {
 }
 
 impl Free {
-    fn take(&mut self, problem: &Problem, placement: &Placement) {
+    /// Notes that somebody is busy.
+    pub(super) fn take(&mut self, problem: &Problem, placement: &Placement) {
         let Placement { order, operation, machine, worker, end, .. } = *placement;
         self.orders[order] = self.orders[order].max(end);
         self.machines[machine] = self.machines[machine].max(end);

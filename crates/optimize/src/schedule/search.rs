@@ -6,13 +6,17 @@ use super::decode::{Decision, Decoder};
 use super::plan::{Cost, Placement, Plan};
 use super::problem::Problem;
 use super::shop::{ShopPlan, solve as solve_shop};
-use super::start::{due_first, durations_only, in_force, remaining_shop};
+use super::start::{Rule, by_rule, due_first, durations_only, in_force, remaining_shop};
 use crate::anneal::{Curve, Pace, on_threads};
+use crate::random::Random;
 use crate::{Control, Progress};
 
 /// First and last temperature as a share of the mean cost per operation.
 const HOT: f64 = 0.5;
 const COLD: f64 = 0.0005;
+/// Share of the makespan's weight that the mean end of work has while plans are compared: the makespan alone does not
+/// tell a plan with idle times in its middle from one without.
+const GUIDE: f64 = 0.1;
 /// Cost of one unit of time after the horizon, above all that weights can say.
 const OVERRUN: f64 = 1e15;
 
@@ -97,16 +101,30 @@ fn annealed(decoder: &Decoder<'_>, control: &Control<'_>) -> Plan {
     Plan { placements, cost, bound, n_iterations, stop: search.pace.stop() }
 }
 
+/// What a decision is worth.
+struct Score {
+    /// The cost, and above all the time after the horizon.
+    judged: f64,
+    /// What is minimized.
+    guided: f64,
+}
+
 struct Search<'a> {
     decoder: &'a Decoder<'a>,
     pace: Pace<'a>,
     placements: Vec<Placement>,
     /// Operations with a choice of modes, as (index, number of modes).
     flexible: Vec<(usize, usize)>,
+    /// What a unit of [`Search::mean_end`] weighs.
+    guide: f64,
+    /// Share of each operation in all work, in its shortest mode.
+    shares: Vec<f64>,
     /// Whether waiting for a cheaper hour can pay.
     can_wait: bool,
     /// Operations that cost something if they do not start when the plan in force has them, and when that is.
     kept: Vec<(usize, i64)>,
+    /// Orders with a step of the same family, where a machine has set-ups.
+    families: Vec<Vec<u32>>,
     best: (f64, Decision),
     /// Cost of the best plan that ends by the horizon.
     best_cost: f64,
@@ -126,10 +144,13 @@ impl<'a> Search<'a> {
                 .map(|(idx, it)| (idx, it.modes.len()))
                 .filter(|&(_, n)| n > 1)
                 .collect(),
+            guide: GUIDE * decoder.problem.weights.makespan,
+            shares: shares(decoder.problem),
             can_wait: decoder.problem.weights.energy > 0.0
                 && !decoder.problem.prices.is_empty()
                 && decoder.problem.n_operations() > 0,
             kept: decoder.kept(),
+            families: families(decoder),
             decoder,
             pace: Pace::new(curve, thread),
             placements: Vec::new(),
@@ -137,6 +158,9 @@ impl<'a> Search<'a> {
             best_cost: f64::INFINITY,
         };
         search.start(search.best.1.clone());
+        for rule in Rule::ALL {
+            by_rule(decoder, rule).into_iter().for_each(|start| search.start(start));
+        }
         if !search.kept.is_empty() {
             search.start(in_force(decoder, &search.kept));
         }
@@ -150,48 +174,63 @@ impl<'a> Search<'a> {
     /// Takes a decision if it is better than the best so far.
     fn start(&mut self, decision: Decision) {
         let score = self.score(&decision);
-        if score < self.best.0 {
-            self.best = (score, decision);
+        if score.judged < self.best.0 {
+            self.best = (score.judged, decision);
         }
     }
 
     fn anneal(&mut self) {
         let n = self.decoder.problem.n_operations().max(1) as f64;
-        let mut now = self.best.clone();
+        let mut now = self.best.1.clone();
+        let mut now_guided = self.score(&now).guided;
         let weighed = self.decoder.cost(&self.placements).total;
         let (hot, cold) = (HOT * weighed / n, COLD * weighed / n);
         let mut temperature = hot;
-        let mut next = now.1.clone();
+        let mut next = now.clone();
         while self.pace.goes_on(self.best_cost) {
             temperature = self.pace.temperature((hot, cold)).unwrap_or(temperature);
             self.pace.n_iterations += 1;
-            next.clone_from(&now.1);
+            next.clone_from(&now);
             self.change(&mut next);
             let score = self.score(&next);
             let threshold =
-                now.0 - temperature * self.pace.random.share().max(f64::MIN_POSITIVE).ln();
-            if score <= threshold {
-                now.0 = score;
-                std::mem::swap(&mut now.1, &mut next);
-                if score < self.best.0 {
-                    self.best.clone_from(&now);
-                }
+                now_guided - temperature * self.pace.random.share().max(f64::MIN_POSITIVE).ln();
+            if score.judged < self.best.0 {
+                self.best.0 = score.judged;
+                self.best.1.clone_from(&next);
+            }
+            if score.guided <= threshold {
+                now_guided = score.guided;
+                std::mem::swap(&mut now, &mut next);
             }
         }
     }
 
-    /// What is minimized: the cost, and above all the time after the horizon.
-    fn score(&mut self, decision: &Decision) -> f64 {
+    fn score(&mut self, decision: &Decision) -> Score {
         self.decoder.decode(decision, &mut self.placements);
         let cost: Cost = self.decoder.cost(&self.placements);
         if cost.makespan <= self.decoder.problem.horizon {
             self.best_cost = self.best_cost.min(cost.total);
         }
-        cost.total + OVERRUN * (cost.makespan - self.decoder.problem.horizon).max(0) as f64
+        let overrun = (cost.makespan - self.decoder.problem.horizon).max(0) as f64;
+        let judged = cost.total + OVERRUN * overrun;
+        let mean_end = if self.guide > 0.0 { self.mean_end() } else { 0.0 };
+        Score { judged, guided: judged + self.guide * mean_end }
     }
 
-    /// One random change: another place in the turns, another mode, a later start for a cheaper hour, or the start that
-    /// the plan in force has.
+    /// The mean end of all work, an hour of it counted as often as it is long: the same for all plans of a machine
+    /// without idle times, whatever their order, and larger with every idle time that work waits for.
+    fn mean_end(&self) -> f64 {
+        let mut sum = 0.0;
+        for placement in &self.placements {
+            let idx = self.decoder.first[placement.order] + placement.operation;
+            sum += self.shares[idx] * placement.end as f64;
+        }
+        sum
+    }
+
+    /// One random change: another place in the turns for one step or for a family, another mode, a later start for a
+    /// cheaper hour, or the start that the plan in force has.
     fn change(&mut self, decision: &mut Decision) {
         let random = &mut self.pace.random;
         let problem = self.decoder.problem;
@@ -208,6 +247,8 @@ impl<'a> Search<'a> {
             let (idx, start) = self.kept[random.below(self.kept.len())];
             let is_held = decision.not_before[idx] == start;
             decision.not_before[idx] = if is_held { 0 } else { start };
+        } else if drawn > 0.97 && !self.families.is_empty() {
+            gather(&mut decision.turns, &self.families[random.below(self.families.len())], random);
         } else if let Some(last) = decision.turns.len().checked_sub(1) {
             let from = random.below(last + 1);
             let reach = if random.below(4) == 0 { last } else { 10.min(last) };
@@ -221,6 +262,43 @@ impl<'a> Search<'a> {
             }
         }
     }
+}
+
+fn shares(problem: &Problem) -> Vec<f64> {
+    let operations = problem.orders.iter().flat_map(|order| &order.operations);
+    let shortest = operations.map(|it| it.modes.iter().map(|mode| mode.duration).min());
+    let work: Vec<f64> = shortest.map(|shortest| shortest.unwrap_or(0) as f64).collect();
+    let all = work.iter().sum::<f64>().max(1.0);
+    work.into_iter().map(|work| work / all).collect()
+}
+
+/// Orders that have a step of a family on a machine with set-ups, for each of the families of which there is more than
+/// one.
+fn families(decoder: &Decoder<'_>) -> Vec<Vec<u32>> {
+    let problem = decoder.problem;
+    let mut families: Vec<Vec<u32>> = Vec::new();
+    for (number, order) in problem.orders.iter().enumerate() {
+        for operation in &order.operations {
+            let has_setups = |mode: &super::Mode| !problem.machines[mode.machine].setups.is_empty();
+            if operation.modes.iter().any(has_setups) {
+                families.resize(families.len().max(operation.family + 1), Vec::new());
+                families[operation.family].push(number as u32);
+            }
+        }
+    }
+    families.iter_mut().for_each(Vec::dedup);
+    families.retain(|orders| !orders.is_empty());
+    if families.len() > 1 { families } else { Vec::new() }
+}
+
+/// Brings the turns of these orders together, at a random place among the others.
+fn gather(turns: &mut Vec<u32>, orders: &[u32], random: &mut Random) {
+    // They are in order of their numbers.
+    let is_member = |order: &u32| orders.binary_search(order).is_ok();
+    let (members, mut others): (Vec<u32>, Vec<u32>) = turns.iter().partition(|it| is_member(it));
+    let at = random.below(others.len() + 1);
+    others.splice(at..at, members);
+    *turns = others;
 }
 
 /// Whether nothing but durations and the makespan counts.

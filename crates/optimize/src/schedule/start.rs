@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::decode::{Decision, Decoder};
+use super::plan::Placement;
 use super::shop::{Choice, Shop, solve as solve_shop};
 use crate::{Control, Progress};
 
@@ -46,7 +47,7 @@ pub(super) fn in_force(decoder: &Decoder<'_>, kept: &[(usize, i64)]) -> Decision
             // Operations of an order keep their turn, whatever the plan in force says.
             earliest = starts[idx].max(earliest);
             turns.push((earliest, operation, order as u32));
-            let machine = decoder.machine_in_force(idx);
+            let machine = decoder.in_force(idx).map(|placement| placement.machine);
             let mut modes = described.operations[operation].modes.iter();
             if let Some(mode) = modes.position(|mode| Some(mode.machine) == machine) {
                 decision.modes[idx] = mode as u32;
@@ -109,4 +110,100 @@ pub(super) fn remaining_shop(decoder: &Decoder<'_>) -> Option<Shop> {
         })
         .collect();
     Shop::new(&jobs).ok()
+}
+
+/// Which of the operations that compete for a machine goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// The one that can start first, and of those the one of the heaviest order per work.
+    Early,
+    /// The one whose order has the least time left.
+    Slack,
+    /// The shortest set-up.
+    Setup,
+    /// The heaviest order per work.
+    Weight,
+}
+
+impl Rule {
+    pub(super) const ALL: [Self; 4] = [Self::Early, Self::Slack, Self::Setup, Self::Weight];
+}
+
+/// Operations placed that a rule looks at before it is too much for a first plan.
+const MAX_LOOKS: usize = 2_000_000;
+
+/// A plan made step by step: of all that could be next, what would be done first says which machine is decided, and
+/// among what could begin there before that is done, the rule chooses (Giffler & Thompson 1960). `None` if that takes
+/// too long. Cost: O(operations · orders · modes · workers).
+pub(super) fn by_rule(decoder: &Decoder<'_>, rule: Rule) -> Option<Decision> {
+    let mut decision = due_first(decoder);
+    if decision.turns.len() * decoder.problem.orders.len() > MAX_LOOKS {
+        return None;
+    }
+    let left = work_left(decoder);
+    let mut free = decoder.free();
+    let mut looks: Vec<Look> = Vec::new();
+    for turn in 0..decision.turns.len() {
+        looks.clear();
+        for (order, described) in decoder.problem.orders.iter().enumerate() {
+            let next = described.operations.get(free.next[order]);
+            let n_modes = next.map_or(0, |operation| operation.modes.len());
+            let looks_of = (0..n_modes as u32)
+                .map(|mode| Look { mode, placement: decoder.place(&free, order, mode, 0) });
+            looks.extend(looks_of.min_by_key(|look| look.placement.end));
+        }
+        let first = looks.iter().map(|look| look.placement).min_by_key(|it| (it.end, it.start))?;
+        let competes = |look: &&Look| {
+            let it = &look.placement;
+            it.machine == first.machine && (it.start < first.end || it.end == first.end)
+        };
+        let chosen = looks.iter().filter(competes).min_by(|one, other| {
+            let key = |look: &Look| rule.key(decoder, &look.placement, &left);
+            let (one, other) = (key(one), key(other));
+            one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1))
+        })?;
+        let Placement { order, operation, .. } = chosen.placement;
+        decision.turns[turn] = order as u32;
+        decision.modes[decoder.first[order] + operation] = chosen.mode;
+        free.next[order] += 1;
+        free.take(decoder.problem, &chosen.placement);
+    }
+    Some(decision)
+}
+
+/// The next operation of an order in the mode that is done first.
+struct Look {
+    mode: u32,
+    placement: Placement,
+}
+
+impl Rule {
+    /// What comes first has the smallest key.
+    fn key(self, decoder: &Decoder<'_>, placement: &Placement, left: &[i64]) -> (f64, f64) {
+        let order = &decoder.problem.orders[placement.order];
+        let left = left[decoder.first[placement.order] + placement.operation];
+        let per_weight = left as f64 / order.weight.max(f64::MIN_POSITIVE);
+        let slack = order.due.map_or(f64::INFINITY, |due| (due - placement.start - left) as f64);
+        match self {
+            Self::Early => (placement.start as f64, per_weight),
+            Self::Slack => (slack, per_weight),
+            Self::Setup => (placement.setup as f64, slack),
+            Self::Weight => (per_weight, slack),
+        }
+    }
+}
+
+/// What an order takes from each of its operations on, in the shortest modes.
+fn work_left(decoder: &Decoder<'_>) -> Vec<i64> {
+    let mut left = Vec::new();
+    for order in &decoder.problem.orders {
+        let shortest =
+            order.operations.iter().map(|it| it.modes.iter().map(|mode| mode.duration).min());
+        let from = left.len();
+        left.extend(shortest.map(|shortest| shortest.unwrap_or(0)));
+        for idx in (from + 1..left.len()).rev() {
+            left[idx - 1] += left[idx];
+        }
+    }
+    left
 }

@@ -89,7 +89,7 @@ impl Graph<'_> {
                 found.push(Move::Before { op, first });
             }
             let is_inside = idx > 0 && idx + 1 < block.len();
-            if is_inside && idx > 0 && self.may_go_behind(first, op) {
+            if is_inside && self.may_go_behind(first, op) {
                 found.push(Move::Behind { op: first, last: op });
             }
             if is_inside && idx + 2 < block.len() && self.may_go_before(last, op) {
