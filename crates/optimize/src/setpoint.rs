@@ -15,6 +15,7 @@ mod advice;
 mod gaussian;
 mod golden;
 mod history;
+mod region;
 mod search;
 mod study;
 

@@ -62,7 +62,7 @@ impl Gaussian {
         // Rounding can make the matrix singular; more noise always cures it.
         let mut noise = noise;
         let factor = loop {
-            match cholesky(points, &scales, noise) {
+            match factor(points, &scales, noise) {
                 Some(factor) => break factor,
                 None => noise *= 10.0,
             }
@@ -104,7 +104,7 @@ fn unpack(cube: &[f64]) -> (Vec<f64>, f64) {
 }
 
 fn likelihood(points: &[Vec<f64>], centered: &[f64], scales: &[f64], noise: f64) -> f64 {
-    let Some(factor) = cholesky(points, scales, noise) else {
+    let Some(factor) = factor(points, scales, noise) else {
         return f64::NEG_INFINITY;
     };
     let n = centered.len();
@@ -122,14 +122,20 @@ fn matern(a: &[f64], b: &[f64], scales: &[f64]) -> f64 {
 }
 
 /// Factor of the kernel matrix with noise on the diagonal; `None` if it is not positive definite.
-fn cholesky(points: &[Vec<f64>], scales: &[f64], noise: f64) -> Option<Vec<f64>> {
-    let n = points.len();
+fn factor(points: &[Vec<f64>], scales: &[f64], noise: f64) -> Option<Vec<f64>> {
+    cholesky(points.len(), |row, column| {
+        let diagonal = if row == column { noise } else { 0.0 };
+        matern(&points[row], &points[column], scales) + diagonal
+    })
+}
+
+/// Lower factor of a symmetric matrix, row by row up to the diagonal; `None` if it is not positive definite.
+pub(super) fn cholesky(n: usize, entry: impl Fn(usize, usize) -> f64) -> Option<Vec<f64>> {
     let mut l = vec![0.0; n * (n + 1) / 2];
     for row in 0..n {
         let (above, own) = l.split_at_mut(row * (row + 1) / 2);
         for column in 0..=row {
-            let diagonal = if row == column { noise } else { 0.0 };
-            let value = matern(&points[row], &points[column], scales) + diagonal;
+            let value = entry(row, column);
             let sum =
                 |other: &[f64], own: &[f64]| other.iter().zip(own).map(|(a, b)| a * b).sum::<f64>();
             if row == column {
@@ -149,7 +155,7 @@ fn cholesky(points: &[Vec<f64>], scales: &[f64], noise: f64) -> Option<Vec<f64>>
 }
 
 /// Solves L x = b.
-fn forward(l: &[f64], b: &[f64]) -> Vec<f64> {
+pub(super) fn forward(l: &[f64], b: &[f64]) -> Vec<f64> {
     let mut x: Vec<f64> = Vec::with_capacity(b.len());
     for (row, value) in b.iter().enumerate() {
         let own = &l[row * (row + 1) / 2..];

@@ -2,13 +2,12 @@
 
 use super::acquisition::{Belief, maximize};
 use super::gaussian::Gaussian;
+use super::region::Region;
 use super::{Error, Knob, Limit, Trial, check_knobs, check_row};
 use crate::random::Random;
 
 /// Rows used at most; more are thinned evenly, as cost grows with their cube.
 const MAX_ROWS: usize = 240;
-/// Neighbors whose distance says how densely a place was seen.
-const NEIGHBOR: usize = 3;
 
 /// A model of a plant from its historian.
 pub struct History {
@@ -17,8 +16,7 @@ pub struct History {
     pub(super) limits: Vec<String>,
     pub(super) points: Vec<Vec<f64>>,
     pub(super) belief: Belief,
-    /// Farthest that a proposal may be from what was seen, in widths of the cube.
-    support: f64,
+    region: Region,
     pub(super) seed: u64,
 }
 
@@ -31,7 +29,7 @@ pub struct Proposal {
     pub expected: f64,
     /// Standard deviation of that expectation.
     pub sd: f64,
-    /// Distance to the rows seen as a share of the distance allowed; at most 1.
+    /// Distance to the rows seen, or to their mean, as a share of the distance allowed; at most 1.
     pub distance_share: f64,
 }
 
@@ -39,7 +37,9 @@ impl History {
     /// Fits the model. `rows`: settings with objective and outcomes; those with a value that is not finite, or with a
     /// setting more than ten ranges away from its range, are left out, and at most 240, evenly chosen, are used.
     ///
-    /// A proposal must be as near to its third-nearest row as 95 % of the rows are to theirs.
+    /// A proposal must be as near to its third-nearest row as 95 % of the rows are to theirs, and no farther from their
+    /// mean than the farthest of them; both in standard deviations of the rows with correlation taken out, so that knobs
+    /// which were always moved together stay together.
     ///
     /// # Errors
     /// If a knob has no range, or fewer than 20 rows are complete.
@@ -90,11 +90,8 @@ impl History {
             .enumerate()
             .map(|(idx, limit)| (process(&|row| row.outcomes[idx]), limit.most));
         let belief = Belief { limits: limits.collect(), objective };
-        let mut distances: Vec<f64> =
-            points.iter().map(|point| distance(&points, point, NEIGHBOR + 1)).collect();
-        distances.sort_by(f64::total_cmp);
-        let support = distances[(distances.len() - 1) * 95 / 100].max(1e-6);
-        Ok(Self { knobs, limits: names, points, belief, support, seed })
+        let region = Region::new(&points);
+        Ok(Self { knobs, limits: names, points, belief, region, seed })
     }
 
     /// The best settings within engineering limits, the largest step from `now`, and the region seen, that keep each
@@ -113,7 +110,7 @@ impl History {
         Ok(found.map(|at| {
             let (expected, sd) = self.belief.objective.predict(&at);
             let settings = self.knobs.iter().zip(&at).map(|(knob, at)| knob.value(*at)).collect();
-            let distance_share = distance(&self.points, &at, NEIGHBOR) / self.support;
+            let distance_share = self.region.share(&at);
             Proposal { settings, expected, sd, distance_share }
         }))
     }
@@ -158,7 +155,7 @@ impl History {
                     .is_none_or(|step| (at - here).abs() <= step / (knob.high - knob.low) + 1e-12)
             })
         };
-        let seen = |at: &[f64]| distance(&self.points, at, NEIGHBOR) <= self.support;
+        let seen = |at: &[f64]| self.region.share(at) <= 1.0;
         let keeps = |at: &[f64]| {
             (0..self.limits.len())
                 .all(|limit| !holds[2 + limit] || self.belief.margin_of(limit, at) >= 2.0)
@@ -179,12 +176,4 @@ impl History {
 /// Whether no setting is more than ten ranges away from its range.
 fn is_near(knobs: &[Knob], settings: &[f64]) -> bool {
     knobs.iter().zip(settings).all(|(knob, value)| (-10.0..=11.0).contains(&knob.scaled(*value)))
-}
-
-/// Distance to the k-th nearest point.
-fn distance(points: &[Vec<f64>], at: &[f64], k: usize) -> f64 {
-    let square = |point: &Vec<f64>| point.iter().zip(at).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
-    let mut squares: Vec<f64> = points.iter().map(square).collect();
-    let k = k.clamp(1, squares.len()) - 1;
-    squares.select_nth_unstable_by(k, f64::total_cmp).1.sqrt()
 }

@@ -99,6 +99,23 @@ fn a_proposal_from_history_stays_where_the_plant_has_been() {
     assert!((near.settings[0] - 1.0).abs() <= 0.2 + 1e-9, "{near:?}");
 }
 
+/// Knobs that were moved together once came apart, as the region was taken to be as thick as it is long.
+#[test]
+fn knobs_that_were_moved_together_stay_together() {
+    // Ten times y is x, but for 0.1; away from that line the objective rises by 100 per range.
+    let rows: Vec<Trial> = (0..100)
+        .map(|idx| {
+            let y = 0.3 + f64::from(idx % 50) * 0.008;
+            let x = 10.0 * y + if idx < 50 { 0.1 } else { -0.1 };
+            Trial { settings: vec![x, y], objective: 10.0 * x - 100.0 * y, outcomes: vec![] }
+        })
+        .collect();
+    let history = History::new(knobs(), &[], &rows, 1).expect("enough rows");
+    let found = history.propose(&[5.0, 0.5]).expect("sound").expect("there is room");
+    let apart = (found.settings[0] - 10.0 * found.settings[1]).abs();
+    assert!(apart < 0.15, "{found:?}");
+}
+
 #[test]
 fn what_leaves_no_settings_is_named() {
     let rows: Vec<Trial> =
@@ -272,21 +289,22 @@ proptest! {
         }
     }
 
-    /// However the plant was run, a proposal is as near to it as its own rows are to one another.
+    /// However the plant was run, a proposal is no farther from the middle of the rows than the farthest of them.
     #[test]
     fn a_proposal_never_leaves_what_was_seen(seed in any::<u64>(), seen in prop::collection::vec((0.0..10.0_f64, 0.0..1.0_f64), 20..60), now in (0.0..10.0_f64, 0.0..1.0_f64)) {
         let rows: Vec<Trial> = seen.iter().map(|(x, y)| hill(&[*x, *y])).collect();
         let history = History::new(knobs(), &limit(2.0), &rows, seed).expect("enough rows");
         let found = history.propose(&[now.0, now.1]).expect("sound").expect("every place that was seen is allowed");
-        let away = |from: &Trial, to: &[f64]| ((from.settings[0] - to[0]) / 10.0).hypot(from.settings[1] - to[1]);
-        let third = |to: &[f64], skip: usize| {
-            let mut all: Vec<f64> = rows.iter().map(|row| away(row, to)).collect();
-            all.sort_by(f64::total_cmp);
-            all[2 + skip]
-        };
-        let widest = rows.iter().map(|row| third(&row.settings, 1)).fold(0.0, f64::max);
-        prop_assert!(third(&found.settings, 0) <= widest + 1e-9, "{:?}", found);
-        prop_assert!(found.distance_share <= 1.0 + 1e-9);
+        let n = seen.len() as f64;
+        let points: Vec<(f64, f64)> = seen.iter().map(|(x, y)| (x / 10.0, *y)).collect();
+        let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / n;
+        let (x, y) = (mean(|at| at.0), mean(|at| at.1));
+        let sum = |f: &dyn Fn(f64, f64) -> f64| points.iter().map(|at| f(at.0 - x, at.1 - y)).sum::<f64>() / n;
+        let (a, b, c) = (sum(&|x, _| x * x) + 1e-6, sum(&|x, y| x * y), sum(&|_, y| y * y) + 1e-6);
+        let square = |u: f64, v: f64| (c * u * u - 2.0 * b * u * v + a * v * v) / (a * c - b * b);
+        let farthest = points.iter().map(|at| square(at.0 - x, at.1 - y)).fold(0.0, f64::max);
+        let away = square(found.settings[0] / 10.0 - x, found.settings[1] - y);
+        prop_assert!(away <= farthest * (1.0 + 1e-6) && found.distance_share <= 1.0 + 1e-9, "{:?}", found);
     }
 
     #[test]
