@@ -1,4 +1,4 @@
-//! The table that detectors learn from and judge: time-ordered rows of f64, one column per signal.
+//! The table that everything learns from and judges: time-ordered rows of f64, one column per signal.
 
 /// `n` rows in time order × `d` columns; NaN is a missing value.
 ///
@@ -14,15 +14,6 @@ pub struct Frame {
     pub times_us: Vec<i64>,
     /// One vector of `n` values per column.
     pub columns: Vec<Vec<f64>>,
-}
-
-/// Learns what is normal from rows, then says how unusual others are.
-pub trait Detector {
-    /// Learns from rows that are taken to be normal. What was learned before is forgotten.
-    fn fit(&mut self, frame: &Frame);
-
-    /// Appends one score per row, larger is more unusual; NaN where it cannot say.
-    fn score(&mut self, frame: &Frame, scores: &mut Vec<f64>);
 }
 
 impl Frame {

@@ -12,6 +12,7 @@
 pub mod alarm;
 pub mod clean;
 pub mod detect;
+mod detector;
 pub mod diagnose;
 pub mod drift;
 pub mod forecast;
@@ -32,4 +33,5 @@ pub mod trees;
 pub mod vibration;
 mod whiten;
 
-pub use frame::{Detector, Frame};
+pub use detector::{Detector, Finding, findings};
+pub use frame::Frame;

@@ -8,7 +8,8 @@
 //! All three methods are two linear maps of a window `p` of standardized rows, newest first; they differ in
 //! how `A` and `B` are found. A [`Monitor`] is a fitted pair; a [`Track`] carries the window and the smoothing
 //! from row to row, so that batch and stream give the same figures. Limits come from normal rows alone:
-//! [`blocked_limits`]. [`contributions`](Monitor::contributions) say which columns speak.
+//! [`blocked_limits`]. [`contributions`](Monitor::contributions) say which columns speak. A [`Watch`] is all of these as
+//! one [`Detector`](crate::Detector).
 //!
 //! Sources: Jackson & Mudholkar (1979) for SPE; Ku, Storer & Georgakis (1995), "Disturbance detection and
 //! isolation by dynamic principal component analysis"; Larimore (1990) and Russell, Chiang & Braatz (2000),
@@ -22,6 +23,7 @@ pub mod faults;
 mod fit;
 mod limits;
 mod residual;
+mod watch;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,7 @@ use crate::stats::dot;
 pub use choose::{Choice, choose};
 pub use limits::{Limits, blocked_limits, blocked_points, quantile_limits};
 pub use residual::Relation;
+pub use watch::Watch;
 
 /// How a model is found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,7 +148,7 @@ pub struct Point {
 }
 
 /// Which of the two statistics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Statistic {
     /// Inside the model.
     T2,

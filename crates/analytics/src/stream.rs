@@ -37,6 +37,8 @@ use serde::{Deserialize, Serialize};
 
 use self::model::Model;
 use self::regime::{Fitted, Regime};
+use crate::Detector;
+use crate::detector::shares;
 use crate::stats::dot;
 
 /// Weight of a new row in the smoothed index and in what explains it.
@@ -300,6 +302,20 @@ impl AssetMonitor {
         }
         self.contributions
             .sort_unstable_by(|a, b| b.share.total_cmp(&a.share).then(a.column.cmp(&b.column)));
+    }
+}
+
+/// A machine of one regime, 0: its score is above 1 where an alarm begins.
+impl Detector for AssetMonitor {
+    fn push(&mut self, row: &[f64]) -> f64 {
+        self.push(row, 0).score
+    }
+
+    /// The contributions; of the last odd row when all is well.
+    fn blame(&self) -> Vec<f64> {
+        let mut parts = vec![0.0; self.n_columns];
+        self.contributions.iter().for_each(|part| parts[part.column] = part.share);
+        shares(parts)
     }
 }
 

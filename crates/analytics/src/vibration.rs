@@ -25,7 +25,7 @@ mod zones;
 
 pub use drift::{Drift, DriftSettings, band_powers};
 pub use envelope::{prewhiten, squared_envelope_spectrum};
-pub use evidence::{Candidate, Finding, Harmonic, Search, evidence};
+pub use evidence::{Candidate, Evidence, Harmonic, Search, evidence};
 pub use geometry::{Bearing, BearingOrders, GearPair, Planetary};
 pub use kurtogram::{BandKurtosis, kurtogram};
 pub use level::{Levels, levels, velocity_rms};

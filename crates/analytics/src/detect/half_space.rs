@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Detector;
+use crate::detector::shares;
 use crate::random::Random;
 use crate::scratch::Scratch;
 
@@ -24,6 +26,9 @@ pub struct HalfSpaceTrees {
     /// Rows of the first window while ranges are being learned.
     #[serde(with = "crate::saved")]
     first: Vec<f64>,
+    /// The row pushed last.
+    #[serde(default, with = "crate::saved")]
+    last: Vec<f64>,
     /// Rows of the window in each node of one tree.
     #[serde(skip)]
     masses: Scratch<Vec<f64>>,
@@ -76,6 +81,7 @@ impl HalfSpaceTrees {
             n_in_window: 0,
             is_warm: false,
             first: Vec::new(),
+            last: Vec::new(),
             masses: Scratch::default(),
         }
     }
@@ -85,35 +91,6 @@ impl HalfSpaceTrees {
         let mut trees = HalfSpaceTrees::new(ranges.len(), options);
         trees.grow(ranges);
         trees
-    }
-
-    /// Score of a row, 0 (as usual) to 1 (nothing like it in the last window), then learns it.
-    ///
-    /// NaN until the first window is full. NaN values go to the lower half. Cost: trees × depth comparisons.
-    /// ```
-    /// use analytics::detect::half_space::{HalfSpaceTrees, Options};
-    /// let mut trees = HalfSpaceTrees::with_ranges(&[(0.0, 1.0), (0.0, 1.0)], Options::default());
-    /// for n in 0..250 {
-    ///     assert!(trees.push(&[0.2 + 0.001 * (n % 10) as f64, 0.3]).is_nan());
-    /// }
-    /// assert!(trees.push(&[0.2, 0.3]) < 0.1);
-    /// assert!(trees.push(&[0.9, 0.9]) > 0.9);
-    /// ```
-    ///
-    /// # Panics
-    /// When `row` has another number of values than the trees have columns.
-    pub fn push(&mut self, row: &[f64]) -> f64 {
-        assert_eq!(row.len(), self.n_columns);
-        if self.splits.is_empty() {
-            return self.push_first(row);
-        }
-        let sum = self.walk(row);
-        self.n_in_window += 1;
-        let was_warm = self.is_warm;
-        if self.n_in_window >= self.options.window {
-            self.turn();
-        }
-        if was_warm { 1.0 - f64::from(sum) / self.options.trees as f64 } else { f64::NAN }
     }
 
     /// Counts the row in its leaf of every tree; sums the scores of those leaves.
@@ -225,5 +202,65 @@ impl HalfSpaceTrees {
         }
         self.n_in_window = 0;
         self.is_warm = true;
+    }
+}
+
+impl Detector for HalfSpaceTrees {
+    /// Score of a row, 0 (as usual) to 1 (nothing like it in the last window), then learns it.
+    ///
+    /// NaN until the first window is full. NaN values go to the lower half. Cost: trees × depth comparisons.
+    /// ```
+    /// use analytics::Detector;
+    /// use analytics::detect::half_space::{HalfSpaceTrees, Options};
+    /// let mut trees = HalfSpaceTrees::with_ranges(&[(0.0, 1.0), (0.0, 1.0)], Options::default());
+    /// for n in 0..250 {
+    ///     assert!(trees.push(&[0.2 + 0.001 * (n % 10) as f64, 0.3]).is_nan());
+    /// }
+    /// assert!(trees.push(&[0.2, 0.3]) < 0.1);
+    /// assert!(trees.push(&[0.9, 0.9]) > 0.9);
+    /// assert!(trees.push(&[0.9, 0.3]) > 0.5 && trees.blame()[0] > 0.9);
+    /// ```
+    ///
+    /// # Panics
+    /// When `row` has another number of values than the trees have columns.
+    fn push(&mut self, row: &[f64]) -> f64 {
+        assert_eq!(row.len(), self.n_columns);
+        self.last.clear();
+        self.last.extend_from_slice(row);
+        if self.splits.is_empty() {
+            return self.push_first(row);
+        }
+        let sum = self.walk(row);
+        self.n_in_window += 1;
+        let was_warm = self.is_warm;
+        if self.n_in_window >= self.options.window {
+            self.turn();
+        }
+        if was_warm { 1.0 - f64::from(sum) / self.options.trees as f64 } else { f64::NAN }
+    }
+
+    /// By how much the score would fall if a column were free to take the other side. Cost: up to all leaves per column.
+    fn blame(&self) -> Vec<f64> {
+        let depth = self.options.depth;
+        let (n_splits, n_leaves) = ((1usize << depth) - 1, 1usize << depth);
+        let trees = || self.splits.chunks_exact(n_splits).zip(self.scores.chunks_exact(n_leaves));
+        let most_usual = |free: u32| -> f64 {
+            trees().map(|(splits, scores)| f64::from(self.highest(splits, scores, 0, free))).sum()
+        };
+        let as_it_is = most_usual(u32::MAX);
+        let freed = |column: usize| most_usual(column as u32) - as_it_is;
+        shares((0..self.last.len()).map(freed).collect())
+    }
+}
+
+impl HalfSpaceTrees {
+    /// The most usual leaf of one tree that the row pushed last reaches if it may take either side wherever `free` is asked.
+    fn highest(&self, splits: &[Split], scores: &[f32], node: usize, free: u32) -> f32 {
+        let Some(split) = splits.get(node) else { return scores[node - splits.len()] };
+        let go = |side: usize| self.highest(splits, scores, 2 * node + 1 + side, free);
+        if split.column == free {
+            return go(0).max(go(1));
+        }
+        go(usize::from(self.last[split.column as usize] > f64::from(split.at)))
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::detector::shares;
 use crate::random::Random;
 use crate::{Detector, Frame};
 
@@ -20,6 +21,9 @@ pub struct IsolationForest {
     /// c(sample actually used): the mean path length of an unsuccessful search.
     #[serde(with = "crate::saved")]
     usual_path: f64,
+    /// The row pushed last.
+    #[serde(default, with = "crate::saved")]
+    last: Vec<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +46,7 @@ impl IsolationForest {
             nodes: Vec::new(),
             roots: Vec::new(),
             usual_path: 0.0,
+            last: Vec::new(),
         }
     }
 
@@ -49,7 +54,7 @@ impl IsolationForest {
     /// go left. Cost: trees · log(sample).
     ///
     /// ```
-    /// use analytics::{Detector, Frame, detect::isolation::IsolationForest};
+    /// use analytics::{Frame, detect::isolation::IsolationForest};
     /// let line: Vec<f64> = (0..200).map(|n| f64::from(n % 20)).collect();
     /// let mut forest = IsolationForest::new(100, 128, 1);
     /// assert!(forest.score_row(&[10.0]).is_nan());
@@ -80,25 +85,25 @@ impl IsolationForest {
         }
     }
 
-    fn grow(&mut self, rows: &mut [Vec<f64>], levels: u32, random: &mut Random) {
-        let split = if levels == 0 || rows.len() < 2 { None } else { random_split(rows, random) };
-        let Some((column, at)) = split else {
-            self.nodes.push(Node { column: LEAF, right: 0, at: usual_path(rows.len()) });
-            return;
-        };
-        let idx = self.nodes.len();
-        self.nodes.push(Node { column: column as u32, right: 0, at });
-        rows.sort_unstable_by_key(|row| row[column] >= at);
-        let n_left = rows.partition_point(|row| row[column] < at || row[column].is_nan());
-        let (left, right) = rows.split_at_mut(n_left);
-        self.grow(left, levels - 1, random);
-        self.nodes[idx].right = self.nodes.len() as u32;
-        self.grow(right, levels - 1, random);
+    /// The longest path of the row pushed last if it could take either side wherever `free` is asked.
+    fn longest_path(&self, idx: usize, free: u32) -> f64 {
+        let node = self.nodes[idx];
+        if node.column == LEAF {
+            return node.at;
+        }
+        let (left, right) = (idx + 1, node.right as usize);
+        1.0 + if node.column == free {
+            self.longest_path(left, free).max(self.longest_path(right, free))
+        } else if self.last[node.column as usize] >= node.at {
+            self.longest_path(right, free)
+        } else {
+            self.longest_path(left, free)
+        }
     }
-}
 
-impl Detector for IsolationForest {
-    fn fit(&mut self, frame: &Frame) {
+    /// Learns from rows that are taken to be normal; what was learned before is forgotten. Fewer than 2 rows teach nothing.
+    /// Cost: trees · sample · log(sample).
+    pub fn fit(&mut self, frame: &Frame) {
         self.nodes.clear();
         self.roots.clear();
         let n_rows = frame.n_rows();
@@ -123,12 +128,41 @@ impl Detector for IsolationForest {
         }
     }
 
-    fn score(&mut self, frame: &Frame, scores: &mut Vec<f64>) {
-        let mut row = Vec::new();
-        for row_idx in 0..frame.n_rows() {
-            frame.copy_row(row_idx, &mut row);
-            scores.push(self.score_row(&row));
-        }
+    fn grow(&mut self, rows: &mut [Vec<f64>], levels: u32, random: &mut Random) {
+        let split = if levels == 0 || rows.len() < 2 { None } else { random_split(rows, random) };
+        let Some((column, at)) = split else {
+            self.nodes.push(Node { column: LEAF, right: 0, at: usual_path(rows.len()) });
+            return;
+        };
+        let idx = self.nodes.len();
+        self.nodes.push(Node { column: column as u32, right: 0, at });
+        rows.sort_unstable_by_key(|row| row[column] >= at);
+        let n_left = rows.partition_point(|row| row[column] < at || row[column].is_nan());
+        let (left, right) = rows.split_at_mut(n_left);
+        self.grow(left, levels - 1, random);
+        self.nodes[idx].right = self.nodes.len() as u32;
+        self.grow(right, levels - 1, random);
+    }
+}
+
+impl Detector for IsolationForest {
+    /// As [`IsolationForest::score_row`].
+    fn push(&mut self, row: &[f64]) -> f64 {
+        self.last.clear();
+        self.last.extend_from_slice(row);
+        self.score_row(row)
+    }
+
+    /// By how much longer the paths would be if a column were free to take the other side. Cost: up to all nodes per column.
+    fn blame(&self) -> Vec<f64> {
+        let longer = |column: usize| {
+            let freed = |root: &u32| {
+                let root = *root as usize;
+                self.longest_path(root, column as u32) - self.path(root, &self.last)
+            };
+            self.roots.iter().map(freed).sum()
+        };
+        shares((0..self.last.len()).map(longer).collect())
     }
 }
 

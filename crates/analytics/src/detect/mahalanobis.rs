@@ -3,8 +3,9 @@
 use faer::Mat;
 use serde::{Deserialize, Serialize};
 
+use crate::detector::shares;
 use crate::stats::mean_and_sigma;
-use crate::whiten::{whitened, whitening};
+use crate::whiten::{reconstructed, whitened, whitening};
 use crate::{Detector, Frame};
 
 /// Squared Mahalanobis distance of a window of rows, over its length; about 1 for normal rows.
@@ -51,41 +52,10 @@ impl Mahalanobis {
         }
     }
 
-    /// Takes the next row; NaN until fitted and until the window is full. NaN values count as usual ones.
+    /// Learns from rows that are taken to be normal; what was learned before is forgotten. NaN counts as the mean.
     ///
-    /// Cost: O(D²/2) for D = columns · (lags + 1), no allocation.
-    /// ```
-    /// use analytics::{Detector, Frame, detect::mahalanobis::Mahalanobis};
-    /// let mut distance = Mahalanobis::new(0, 0.0);
-    /// assert!(distance.push(&[1.0]).is_nan());
-    /// distance.fit(&Frame::from_rows(1, &[-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0]));
-    /// assert!((distance.push(&[3.0]) - 9.0).abs() < 1e-9);
-    /// ```
-    ///
-    /// # Panics
-    /// When `row` has another number of values than the rows it was fitted to.
-    pub fn push(&mut self, row: &[f64]) -> f64 {
-        if self.whitening.is_empty() {
-            return f64::NAN;
-        }
-        assert_eq!(row.len(), self.n_columns);
-        let length = self.window.len();
-        self.window.copy_within(..length - self.n_columns, self.n_columns);
-        let usual = self.center.iter().zip(&self.weight);
-        for (slot, (value, (center, weight))) in self.window.iter_mut().zip(row.iter().zip(usual)) {
-            let z = (value - center) * weight;
-            *slot = if z.is_nan() { 0.0 } else { z.clamp(-1e6, 1e6) };
-        }
-        self.n_seen += 1;
-        if self.n_seen <= self.lags {
-            return f64::NAN;
-        }
-        whitened(&self.whitening, &self.window).map(|z| z * z).sum::<f64>() / length as f64
-    }
-}
-
-impl Detector for Mahalanobis {
-    fn fit(&mut self, frame: &Frame) {
+    /// With fewer than `lags` + 2 rows it knows nothing. Cost: O(n·D² + D³).
+    pub fn fit(&mut self, frame: &Frame) {
         self.n_columns = frame.n_columns();
         self.n_seen = 0;
         self.whitening.clear();
@@ -98,16 +68,6 @@ impl Detector for Mahalanobis {
         self.whitening = whitening(&self.correlation(frame, dimensions)).unwrap_or_default();
     }
 
-    fn score(&mut self, frame: &Frame, scores: &mut Vec<f64>) {
-        let mut row = Vec::new();
-        for row_idx in 0..frame.n_rows() {
-            frame.copy_row(row_idx, &mut row);
-            scores.push(self.push(&row));
-        }
-    }
-}
-
-impl Mahalanobis {
     /// Shrunk correlation of the windows; at least a millionth of the identity, so that it can be inverted.
     fn correlation(&self, frame: &Frame, dimensions: usize) -> Mat<f64> {
         let n_rows = frame.n_rows();
@@ -133,6 +93,52 @@ impl Mahalanobis {
             let identity = if i == j { shrinkage } else { 0.0 };
             sum[i.max(j) * dimensions + i.min(j)] * scale + identity
         })
+    }
+}
+
+impl Detector for Mahalanobis {
+    /// Takes the next row; NaN until fitted and until the window is full. NaN values count as usual ones.
+    ///
+    /// Cost: O(D²/2) for D = columns · (lags + 1), no allocation.
+    /// ```
+    /// use analytics::{Detector, Frame, detect::mahalanobis::Mahalanobis};
+    /// let mut distance = Mahalanobis::new(0, 0.0);
+    /// assert!(distance.push(&[1.0]).is_nan());
+    /// distance.fit(&Frame::from_rows(1, &[-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0]));
+    /// assert!((distance.push(&[3.0]) - 9.0).abs() < 1e-9);
+    /// ```
+    ///
+    /// # Panics
+    /// When `row` has another number of values than the rows it was fitted to.
+    fn push(&mut self, row: &[f64]) -> f64 {
+        if self.whitening.is_empty() {
+            return f64::NAN;
+        }
+        assert_eq!(row.len(), self.n_columns);
+        let length = self.window.len();
+        self.window.copy_within(..length - self.n_columns, self.n_columns);
+        let usual = self.center.iter().zip(&self.weight);
+        for (slot, (value, (center, weight))) in self.window.iter_mut().zip(row.iter().zip(usual)) {
+            let z = (value - center) * weight;
+            *slot = if z.is_nan() { 0.0 } else { z.clamp(-1e6, 1e6) };
+        }
+        self.n_seen += 1;
+        if self.n_seen <= self.lags {
+            return f64::NAN;
+        }
+        whitened(&self.whitening, &self.window).map(|z| z * z).sum::<f64>() / length as f64
+    }
+
+    /// By how much the distance would fall if a column were free, summed over its lags.
+    fn blame(&self) -> Vec<f64> {
+        let mut parts = vec![0.0; self.n_columns];
+        if !self.whitening.is_empty() && self.n_seen > self.lags {
+            let of_window = reconstructed(&self.whitening, &self.window);
+            for (idx, part) in of_window.iter().enumerate() {
+                parts[idx % self.n_columns] += part;
+            }
+        }
+        shares(parts)
     }
 }
 

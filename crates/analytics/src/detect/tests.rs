@@ -8,12 +8,15 @@ use super::cusum::Cusum;
 use super::ewma::RobustEwma;
 use super::half_space::{HalfSpaceTrees, Options};
 use super::isolation::IsolationForest;
+use super::levels::Levels;
 use super::mahalanobis::Mahalanobis;
 use super::quantile::{P2, TDigest};
 use super::seasonal::SeasonalResidual;
 use super::{cusum, fuse};
+use crate::monitor::{self, Method, Monitor, Watch, blocked_limits};
+use crate::stream::{AssetMonitor, Settings};
 use crate::testing::{Noise, wild};
-use crate::{Detector, Frame};
+use crate::{Detector, Frame, findings};
 
 fn normals(seed: u64, n: usize) -> Vec<f64> {
     Noise::normals(seed, n)
@@ -59,7 +62,7 @@ proptest! {
         check_restores(TDigest::new(50.0), &values, |d, x| { d.push(x); d.value(0.3) });
         let mut forest = IsolationForest::new(5, 16, 1);
         forest.fit(&Frame::from_rows(1, &values));
-        check_restores(forest, &values, |d, x| d.score_row(&[x]));
+        check_restores(forest, &values, |d, x| d.push(&[x]));
         check_restores(Budget::new(&values, 100.0, 3, 2.0), &values, |d, x| {
             let is_quiet = d.push(x) == Call::Quiet;
             if is_quiet { d.limit() } else { -1.0 }
@@ -259,5 +262,56 @@ fn a_budget_is_kept_on_any_noise() {
         let episodes = (0..n).filter(|_| budget.push(next()) == Call::Begins).count();
         let ratio = episodes as f64 / (f64::from(n) / 2000.0);
         assert!((0.6..1.6).contains(&ratio), "memory {memory}: {ratio}");
+    }
+}
+
+/// Four sensors follow one load; from row 700 on the third does not.
+#[test]
+fn every_detector_blames_the_sensor_that_left_the_others() {
+    let mut noise = Noise::new(11);
+    let mut values = Vec::new();
+    for row in 0..760 {
+        let load = noise.normal();
+        for sensor in 0..4 {
+            let away = if row >= 700 && sensor == 2 { 9.0 } else { 0.0 };
+            values.push(load + 0.3 * noise.normal() + away);
+        }
+    }
+    let frame = Frame::from_rows(4, &values);
+    let (normal, rest) = (frame.rows(0..600), frame.rows(600..760));
+    let mut distance = Mahalanobis::new(1, 0.01);
+    distance.fit(&normal);
+    let mut forest = IsolationForest::new(100, 256, 1);
+    forest.fit(&normal);
+    let mut trees = HalfSpaceTrees::new(4, Options::default());
+    let mut levels = Levels::new(4, 0.01);
+    let settings = Settings { learn_rows: 300, rows_per_false_alarm: 1e4, refit: false, seed: 1 };
+    let mut asset = AssetMonitor::new(4, settings);
+    let options = monitor::Options {
+        method: Method::Pca { lags: 0, components: 1 },
+        shrinkage: 0.0,
+        smoothing: 0.5,
+    };
+    let limits = blocked_limits(&normal, options, 5, [1e-3; 2], 0.9).expect("normal rows");
+    let mut watch = Watch::new(Monitor::fit(&normal, options).expect("normal rows"), limits);
+    for learner in [&mut trees as &mut dyn Detector, &mut levels, &mut asset] {
+        learner.score(&normal, &mut Vec::new());
+    }
+    let all: [(&mut dyn Detector, f64); 6] = [
+        (&mut distance, 5.0),
+        (&mut forest, 0.6),
+        (&mut trees, 0.7),
+        (&mut levels, 5.0),
+        (&mut asset, 1.0),
+        (&mut watch, 1.0),
+    ];
+    for (number, (detector, limit)) in all.into_iter().enumerate() {
+        // High and low loads may be odd to those that know no relations.
+        let found = findings(detector, &rest, limit);
+        let finding = found.iter().find(|finding| finding.rows.end > 101);
+        let finding = finding.unwrap_or_else(|| panic!("detector {number} finds nothing"));
+        assert!((100..120).contains(&finding.rows.start), "{number}: {finding:?}");
+        assert_eq!(finding.began_us, rest.times_us[finding.rows.start], "{number}");
+        assert_eq!(finding.columns[0].0, 2, "{number}: {finding:?}");
     }
 }

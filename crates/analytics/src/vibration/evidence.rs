@@ -66,7 +66,7 @@ pub struct Harmonic {
 
 /// What speaks for one candidate.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub struct Evidence {
     /// Its index.
     pub candidate: usize,
     /// How far the sum of its lines lies above that of the decoys, in their scatter (no unit). Above 3 is proof.
@@ -120,13 +120,13 @@ pub fn evidence(
     rate_hz: f64,
     candidates: &[Candidate],
     search: &Search,
-) -> Result<Vec<Finding>, Error> {
+) -> Result<Vec<Evidence>, Error> {
     let samples = checked(samples, rate_hz)?;
     check(search, candidates, samples.len(), rate_hz)?;
     let bins = whitened(plans, samples);
     let step_hz = rate_hz / samples.len() as f64;
     let top = ((search.highest_hz.min(rate_hz / 2.0) / step_hz) as usize).min(bins.len() - 1);
-    let mut best: Vec<Option<Finding>> = vec![None; candidates.len()];
+    let mut best: Vec<Option<Evidence>> = vec![None; candidates.len()];
     for (first, last) in bands(top, search.depth) {
         let reach = (HIGHEST_ENVELOPE_HZ / step_hz).min((last - first) as f64 * 0.9) as usize;
         let powers = envelope_powers(plans, &bins[first.max(1)..last], reach);
@@ -139,7 +139,7 @@ pub fn evidence(
             }
         }
     }
-    let mut found: Vec<Finding> = best.into_iter().flatten().collect();
+    let mut found: Vec<Evidence> = best.into_iter().flatten().collect();
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     Ok(found)
 }
@@ -269,7 +269,7 @@ fn findings_in(
     band_hz: (f64, f64),
     candidates: &[Candidate],
     search: &Search,
-) -> Vec<Finding> {
+) -> Vec<Evidence> {
     let Some((center, scatter)) = chance(lines, candidates, search) else {
         return Vec::new();
     };
@@ -279,7 +279,7 @@ fn findings_in(
     let judge = |(index, candidate): (usize, &Candidate)| {
         let (sum, order) = lines.best_near(candidate.order, search);
         let harmonics = lines.harmonics(order, search);
-        Finding { candidate: index, score: (sum - center) / scatter, order, band_hz, harmonics }
+        Evidence { candidate: index, score: (sum - center) / scatter, order, band_hz, harmonics }
     };
     candidates.iter().enumerate().filter(|(_, of)| is_seen(of.order)).map(judge).collect()
 }

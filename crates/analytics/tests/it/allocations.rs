@@ -14,6 +14,7 @@ use analytics::detect::cusum::Cusum;
 use analytics::detect::ewma::RobustEwma;
 use analytics::detect::half_space::{self, HalfSpaceTrees};
 use analytics::detect::isolation::IsolationForest;
+use analytics::detect::levels::Levels;
 use analytics::detect::mahalanobis::Mahalanobis;
 use analytics::detect::quantile::{P2, TDigest};
 use analytics::detect::records::Records;
@@ -21,7 +22,7 @@ use analytics::detect::seasonal::SeasonalResidual;
 use analytics::drift::online::OnlineChangePoints;
 use analytics::forecast::{Adaptive, ets};
 use analytics::monitor::faults::{FaultBook, FaultTrack};
-use analytics::monitor::{Method, Monitor, Options, Relation, Track};
+use analytics::monitor::{Limits, Method, Monitor, Options, Relation, Track, Watch};
 use analytics::profile::Stream;
 use analytics::quality::{self, Mewma, Normal, RuleChart, T2Chart};
 use analytics::rul::{self, Run};
@@ -190,7 +191,8 @@ fn detectors_of_several_signals_take_no_memory() {
     check("mahalanobis", distance, |d, x| _ = d.push(&[x, -x]));
     let mut forest = IsolationForest::new(10, 64, 1);
     forest.fit(&frame);
-    check("isolation", forest, |d, x| _ = d.score_row(&[x, -x]));
+    check("isolation", forest, |d, x| _ = d.push(&[x, -x]));
+    check("levels", Levels::new(2, 0.01), |d, x| _ = d.push(&[x, -x]));
     let relation = Relation::learn(&frame, 1, 0.1).expect("normal rows");
     check("relation", Vec::new(), |window, x| relation.push(window, &[x, -x], &mut [0.0; 2]));
     let method = Method::Cva {
@@ -203,6 +205,8 @@ fn detectors_of_several_signals_take_no_memory() {
     let monitor = Monitor::fit(&frame, Options { method, shrinkage: 0.1, smoothing: 0.3 })
         .expect("normal rows");
     check("monitor", Track::default(), |track, x| _ = monitor.push(track, &[x, -x]));
+    let watch = Watch::new(monitor, Limits { t2: 9.0, spe: 9.0 });
+    check("watch", watch, |d, x| _ = d.push(&[x, -x]));
     let run = |shift: f64| {
         let values: Vec<f64> = Noise::normals(6, 240).iter().map(|x| x + shift).collect();
         Frame::from_rows(2, &values)

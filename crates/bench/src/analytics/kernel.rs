@@ -13,6 +13,7 @@ use analytics::detect::cusum::Cusum;
 use analytics::detect::ewma::RobustEwma;
 use analytics::detect::half_space::{self, HalfSpaceTrees};
 use analytics::detect::isolation::IsolationForest;
+use analytics::detect::levels::Levels;
 use analytics::detect::mahalanobis::Mahalanobis;
 use analytics::detect::quantile::{P2, TDigest};
 use analytics::detect::seasonal::SeasonalResidual;
@@ -129,12 +130,8 @@ fn rows(data: &Data, options: &Options) -> anyhow::Result<Table> {
     let mut plain = Mahalanobis::new(0, 0.01);
     plain.fit(&learned);
     row("Mahalanobis, no lags", measure(data, 1 << 22, |row| plain.push(row)));
-    let mut levels = [RobustEwma::new(0.01); SENSORS];
-    let push = |row: &[f64]| {
-        let z = levels.iter_mut().zip(row).map(|(level, value)| level.push(*value).abs());
-        z.fold(0.0, f64::max)
-    };
-    row("robust EWMA of each sensor, largest", measure(data, 1 << 22, push));
+    let mut levels = Levels::new(SENSORS, 0.01);
+    row("robust EWMA of each sensor, largest", measure(data, 1 << 22, |row| levels.push(row)));
     let mut forest = IsolationForest::new(100, 256, options.seed);
     forest.fit(&learned);
     row(

@@ -1,17 +1,20 @@
 //! Row by row and at once give the same, and order does not matter where it means nothing.
 
+use analytics::detect::half_space::{self, HalfSpaceTrees};
 use analytics::detect::isolation::IsolationForest;
+use analytics::detect::levels::Levels;
 use analytics::detect::mahalanobis::Mahalanobis;
 use analytics::detect::quantile::TDigest;
 use analytics::drift::compare_all;
 use analytics::drift::mmd::discrepancy;
 use analytics::forecast::{EtsForm, Noise as EtsNoise, Season, Trend, accuracy, ets_of};
-use analytics::monitor::{Method, Monitor, Options, Rest, Track};
+use analytics::monitor::{Limits, Method, Monitor, Options, Rest, Track, Watch};
 use analytics::quality::{Normal, T2Chart, gauge_study};
 use analytics::rul::{HealthIndex, Run};
+use analytics::stream::{AssetMonitor, Settings};
 use analytics::trees::{Data, Params, train};
 use analytics::vibration::levels;
-use analytics::{Detector, Frame};
+use analytics::{Detector, Frame, findings};
 use proptest::prelude::*;
 
 use super::{Noise, wild};
@@ -30,19 +33,24 @@ fn rows(frame: &Frame) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// What a detector says of a frame at once, and row by row.
-fn check<D: Detector + Clone>(
-    mut detector: D,
-    training: &Frame,
-    frame: &Frame,
-    push: impl Fn(&mut D, &[f64]) -> f64,
-) {
-    detector.fit(training);
-    let mut alone = detector.clone();
+/// What a detector says of a frame at once, row by row, and of its findings.
+fn check<D: Detector + Clone>(mut detector: D, frame: &Frame) {
+    let (mut alone, mut finder) = (detector.clone(), detector.clone());
     let mut at_once = Vec::new();
     detector.score(frame, &mut at_once);
-    let one_by_one: Vec<f64> = rows(frame).iter().map(|row| push(&mut alone, row)).collect();
+    let mut one_by_one = Vec::new();
+    for row in rows(frame) {
+        one_by_one.push(alone.push(&row));
+        let shares = alone.blame();
+        let sum: f64 = shares.iter().sum();
+        assert!(shares.iter().all(|share| *share >= 0.0), "{shares:?}");
+        assert!(sum == 0.0 || (sum - 1.0).abs() < 1e-9, "{shares:?}");
+    }
     assert_eq!(bits(&at_once), bits(&one_by_one));
+    let found = findings(&mut finder, frame, 0.5);
+    let is_in = |row: usize| found.iter().any(|finding| finding.rows.contains(&row));
+    assert!((0..frame.n_rows()).all(|row| is_in(row) == (at_once[row] / 0.5 > 1.0)));
+    assert!(found.windows(2).all(|pair| pair[0].rows.end < pair[1].rows.start));
 }
 
 proptest! {
@@ -52,9 +60,25 @@ proptest! {
     fn detectors_say_the_same_row_by_row(values in wild(0..300), seed in 0u64..99) {
         let training = Frame::from_rows(2, &Noise::normals(seed, 400));
         let frame = Frame::from_rows(2, &values);
-        check(Mahalanobis::new(0, 0.1), &training, &frame, |d, row| d.push(row));
-        check(Mahalanobis::new(2, 0.1), &training, &frame, |d, row| d.push(row));
-        check(IsolationForest::new(10, 32, seed), &training, &frame, |d, row| d.score_row(row));
+        for lags in [0, 2] {
+            let mut distance = Mahalanobis::new(lags, 0.1);
+            check(distance.clone(), &frame);
+            distance.fit(&training);
+            check(distance, &frame);
+        }
+        let mut forest = IsolationForest::new(10, 32, seed);
+        check(forest.clone(), &frame);
+        forest.fit(&training);
+        check(forest, &frame);
+        let options = half_space::Options { trees: 5, depth: 5, window: 30, seed };
+        check(HalfSpaceTrees::new(2, options), &frame);
+        check(Levels::new(2, 0.1), &frame);
+        let method = Method::Pca { lags: 1, components: 1 };
+        let options = Options { method, shrinkage: 0.01, smoothing: 0.3 };
+        let monitor = Monitor::fit(&training, options).expect("normal rows");
+        check(Watch::new(monitor, Limits { t2: 9.0, spe: 3.0 }), &frame);
+        let settings = Settings { learn_rows: 40, rows_per_false_alarm: 1e3, refit: true, seed };
+        check(AssetMonitor::new(2, settings), &frame);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use analytics::detect::cusum::Cusum;
 use analytics::detect::ewma::RobustEwma;
 use analytics::detect::half_space::{self, HalfSpaceTrees};
 use analytics::detect::isolation::IsolationForest;
+use analytics::detect::levels::Levels;
 use analytics::detect::mahalanobis::Mahalanobis;
 use analytics::detect::quantile::{P2, TDigest};
 use analytics::detect::records::Records;
@@ -19,7 +20,9 @@ use analytics::detect::seasonal::SeasonalResidual;
 use analytics::drift::online::OnlineChangePoints;
 use analytics::forecast::{Adaptive, Lagged, Lags, Ridge, ets};
 use analytics::monitor::faults::{FaultBook, FaultTrack};
-use analytics::monitor::{Limits, Method, Monitor, Options, Relation, Track, blocked_limits};
+use analytics::monitor::{
+    Limits, Method, Monitor, Options, Relation, Track, Watch, blocked_limits,
+};
 use analytics::profile::Stream;
 use analytics::quality::{self, Mewma, Normal, RuleChart, T2Chart, predict};
 use analytics::rul::{self, HealthIndex, Run};
@@ -146,7 +149,8 @@ proptest! {
     fn detectors_of_several_signals_go_on(values in wild(1..160), stop in 0usize..80, seed in 0u64..99) {
         let normals = Noise::normals(seed, 300);
         let options = half_space::Options { trees: 4, depth: 4, window: 20, seed };
-        check(HalfSpaceTrees::new(2, options), &values, stop, |d, x| d.push(&[x, 1.0]));
+        check(HalfSpaceTrees::new(2, options), &values, stop, |d, x| (d.push(&[x, 1.0]), d.blame()));
+        check(Levels::new(2, 0.1), &values, stop, |d, x| (d.push(&[x, 1.0]), d.blame()));
         check(Redundant::new(3, 20, 0.5, 4.0), &values, stop, |d, x| d.push(&[x, 1.0, 0.5 * x]).to_vec());
         let settings = Settings { learn_rows: 30, rows_per_false_alarm: 100.0, refit: true, seed };
         check(AssetMonitor::new(2, settings), &values, stop, |d, x| (d.push(&[x, 1.0 + x], 0), d.contributions().to_vec()));
@@ -155,10 +159,10 @@ proptest! {
         for frame in [Frame::from_rows(2, &normals), Frame::from_rows(2, &values)] {
             let mut distance = Mahalanobis::new(1, 0.1);
             distance.fit(&frame);
-            check(distance, &values, stop, |d, x| d.push(&[x, 0.5]));
+            check(distance, &values, stop, |d, x| (d.push(&[x, 0.5]), d.blame()));
             let mut forest = IsolationForest::new(4, 32, seed);
             forest.fit(&frame);
-            check(forest, &values, stop, |d, x| d.score_row(&[x, 0.5]));
+            check(forest, &values, stop, |d, x| (d.push(&[x, 0.5]), d.blame()));
             if let Ok(relation) = Relation::learn(&frame, 1, 0.1) {
                 check((relation, Vec::new()), &values, stop, |(relation, window), x| {
                     window.iter_mut().filter(|z| f64::is_nan(**z)).for_each(|z| *z = 0.0);
@@ -170,6 +174,8 @@ proptest! {
             let method = Method::Pca { lags: 1, components: 2 };
             let options = Options { method, shrinkage: 0.1, smoothing: 0.3 };
             if let Ok(monitor) = Monitor::fit(&frame, options) {
+                let watch = Watch::new(monitor.clone(), Limits { t2: 9.0, spe: f64::INFINITY });
+                check(watch, &values, stop, |d, x| (d.push(&[x, 0.5]), d.blame()));
                 check((monitor, Track::default()), &values, stop, |(monitor, track), x| monitor.push(track, &[x, 0.5]));
             }
             if let Ok(limits) = blocked_limits(&frame, options, 3, [0.0, 0.01], 0.9) {

@@ -7,8 +7,8 @@
 //! no later row counts.
 
 use analytics::detect::conformal::Conformal;
-use analytics::detect::ewma::RobustEwma;
 use analytics::detect::isolation::IsolationForest;
+use analytics::detect::levels::Levels;
 use analytics::detect::mahalanobis::Mahalanobis;
 use analytics::{Detector, Frame};
 
@@ -48,16 +48,9 @@ fn scores(rows: &[Vec<f64>]) -> [Vec<f64>; 3] {
     lagged.fit(&learned);
     let mut forest = IsolationForest::new(100, 256, SEED);
     forest.fit(&learned);
-    let mut levels = vec![RobustEwma::new(LEVEL_WEIGHT); n_columns];
-    let mut largest = |row: &[f64]| {
-        let each = levels.iter_mut().zip(row).map(|(level, value)| level.push(*value).abs());
-        each.fold(0.0, f64::max)
-    };
-    [
-        rows.iter().map(|row| lagged.push(row)).collect(),
-        rows.iter().map(|row| forest.score_row(row)).collect(),
-        rows.iter().map(|row| largest(row)).collect(),
-    ]
+    let mut levels = Levels::new(n_columns, LEVEL_WEIGHT);
+    let all: [&mut dyn Detector; 3] = [&mut lagged, &mut forest, &mut levels];
+    all.map(|detector| rows.iter().map(|row| detector.push(row)).collect())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Detection with the method, its settings and its limits chosen from d00 alone, and which signal is to blame.
 
-use analytics::Frame;
-use analytics::monitor::{Choice, Method, Monitor, Options, Rest, Statistic, Track, choose};
+use analytics::monitor::{Choice, Method, Monitor, Options, Rest, Watch, choose};
+use analytics::{Detector, Frame};
 
 use super::classic::PUBLISHED;
 use super::{FAULT_ROW, HOPELESS, Plant};
@@ -176,21 +176,13 @@ fn blamed(plant: &Plant, monitor: &Monitor, choice: Choice) -> Table {
 
 /// The columns that contribute most, and the microseconds that it took to say so.
 fn first_three(monitor: &Monitor, choice: Choice, frame: &Frame) -> (Vec<usize>, f64) {
-    let mut track = Track::default();
+    let mut watch = Watch::new(monitor.clone(), choice.limits);
     let mut row = Vec::new();
     for row_idx in 0..frame.n_rows() {
         frame.copy_row(row_idx, &mut row);
-        let point = monitor.push(&mut track, &row);
-        let Some(point) = point.filter(|point| choice.limits.are_passed(*point)) else { continue };
-        if row_idx >= FAULT_ROW {
-            let above_t2 = point.t2 / choice.limits.t2;
-            let statistic = if above_t2 > point.spe / choice.limits.spe {
-                Statistic::T2
-            } else {
-                Statistic::Spe
-            };
+        if watch.push(&row) > 1.0 && row_idx >= FAULT_ROW {
             let clock = CpuClock::start();
-            let shares = monitor.contributions(&track, statistic);
+            let shares = watch.blame();
             let asked_us = 1e6 * clock.seconds();
             let mut order: Vec<usize> = (0..shares.len()).collect();
             order.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]));

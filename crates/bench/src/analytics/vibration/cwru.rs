@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use analytics::vibration::{
-    Bearing, Candidate, Finding, Plans, Search, evidence, levels, spectrum,
+    Bearing, Candidate, Evidence, Plans, Search, evidence, levels, spectrum,
 };
 use anyhow::Context;
 use serde::Deserialize;
@@ -41,7 +41,7 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    fn findings(&self, plans: &mut Plans, part: &[f64]) -> anyhow::Result<Vec<Finding>> {
+    fn findings(&self, plans: &mut Plans, part: &[f64]) -> anyhow::Result<Vec<Evidence>> {
         let search = Search { highest_hz: HIGHEST_HZ, ..Search::at(self.shaft_hz) };
         Ok(evidence(plans, part, self.rate_hz, &candidates(self.is_drive_end)?, &search)?)
     }
