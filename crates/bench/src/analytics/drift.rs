@@ -30,7 +30,7 @@ pub(crate) const BENCH: Bench = Bench {
 
 /// One table of comparisons, one of change points.
 pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    Ok(vec![comparisons(options)?, change_points(options)?])
+    Ok(vec![comparisons(options)?, change_points(options)?, calm(options)])
 }
 
 fn frame(seed: u64, n_rows: usize) -> Frame {
@@ -190,6 +190,9 @@ fn change_points(options: &Options) -> anyhow::Result<Table> {
     let points = pelt(&values, Change::Mean, PENALTY, 10);
     row("PELT", values.len(), &points, clock.seconds());
     let clock = CpuClock::start();
+    let points = pelt(&values, Change::MeanAndVariance, PENALTY, 10);
+    row("PELT, mean and variance", values.len(), &points, clock.seconds());
+    let clock = CpuClock::start();
     let online = noticed(&values[..50_000]);
     row("Bayesian online", 50_000, &online, clock.seconds());
     if options.peers {
@@ -204,6 +207,30 @@ fn change_points(options: &Options) -> anyhow::Result<Table> {
     row("trivial: none", values.len(), &[], 0.0);
     table.note(format!("split {}", Split::default().values("made up", &values)));
     Ok(table)
+}
+
+/// What comes of a long record in which nothing happens, and how long it takes.
+fn calm(options: &Options) -> Table {
+    let mut noise = Noise::new(options.seed + 1);
+    let values: Vec<f64> = (0..1_000_000).map(|_| noise.normal()).collect();
+    let title = "Change points: a million values of normal noise in which nothing changes";
+    let mut table = Table::new(title, &["method", "false", "CPU ms", "ns CPU per value"]);
+    for (name, change) in
+        [("PELT, mean", Change::Mean), ("PELT, mean and variance", Change::MeanAndVariance)]
+    {
+        let clock = CpuClock::start();
+        let n_false = pelt(&values, change, PENALTY, 10).len();
+        let seconds = clock.seconds();
+        table.row([
+            name.to_owned(),
+            n_false.to_string(),
+            format!("{:.0}", seconds * 1e3),
+            format!("{:.0}", seconds * 1e9 / values.len() as f64),
+        ]);
+    }
+    let split = Split::default().values("made up", &values);
+    table.note(format!("seed {}, split {split}", options.seed + 1));
+    table
 }
 
 /// Where the probability of a change within the last 20 values rises above 0.9.

@@ -102,7 +102,7 @@ fn orders(seed: u64) -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// When each turn is completed, by bisection of the turns made.
+/// When each turn is completed until the last sample, by bisection of the turns made.
 fn marks(turned: impl Fn(f64) -> f64) -> Vec<f64> {
     let when = |turn: usize| {
         let (mut low, mut high) = (0.0, SECONDS);
@@ -112,7 +112,8 @@ fn marks(turned: impl Fn(f64) -> f64) -> Vec<f64> {
         }
         high
     };
-    (0..=turned(SECONDS) as usize).map(when).collect()
+    let last_s = SECONDS - 1.0 / RATE_HZ;
+    (0..=turned(last_s) as usize).map(when).collect()
 }
 
 /// Whether the most impulsive band is where strikes ring.
