@@ -116,20 +116,20 @@ fn params(seed: u64) -> Params {
     }
 }
 
-/// Calendar, and what is known at midnight: the last hours, the last day, the same day a week ago.
+/// Time of day and weekday, and what is known at midnight: the last hours, the last day, the same day a week ago. Without the
+/// day of the year, which in a first year is a clock: on days 155 to 305 that is better (9.32 instead of 9.67 kWh).
 fn known(usage: &[f64]) -> Vec<Vec<f64>> {
-    let mut columns = vec![Vec::new(); 8];
+    let mut columns = vec![Vec::new(); 7];
     for i in 0..usage.len() {
         let midnight = i / DAY * DAY;
         let mean = |from: usize, n: usize| match midnight.checked_sub(from) {
             Some(start) => usage[start..start + n].iter().sum::<f64>() / n as f64,
             None => f64::NAN,
         };
-        let [minute, weekday, day] = calendar(START_US + i as i64 * STEP_US);
+        let [minute, weekday, _] = calendar(START_US + i as i64 * STEP_US);
         let row = [
             minute,
             weekday,
-            day,
             mean(4, 4),
             mean(16, 16),
             mean(DAY, DAY),
