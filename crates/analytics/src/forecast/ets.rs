@@ -7,12 +7,14 @@
 //! additive noise and multiplicative season are left out, as R leaves them out.
 
 mod start;
+mod state;
 
 use serde::{Deserialize, Serialize};
 
 use super::search::lowest;
 use super::{Error, check};
 use start::{backcast, fit_start, start};
+use state::{State, Weights, pass};
 
 /// By so much the AICc of a form with an endless slope must be lower.
 const ENDLESS_SLOPE: f64 = 10.0;
@@ -114,109 +116,6 @@ pub struct Ets {
     #[serde(with = "crate::saved")]
     pub sigma: f64,
     state: State,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct State {
-    #[serde(with = "crate::saved")]
-    level: f64,
-    #[serde(with = "crate::saved")]
-    slope: f64,
-    /// Season of the next steps, from `at` on, around the end.
-    #[serde(with = "crate::saved")]
-    season: Vec<f64>,
-    at: usize,
-}
-
-#[derive(Clone, Copy)]
-struct Weights {
-    alpha: f64,
-    beta: f64,
-    gamma: f64,
-    phi: f64,
-}
-
-impl Weights {
-    /// From the unit cube to the usual region of the parameters, eq. 10.1 ff.: 0 < β < α < 1, 0 < γ < 1 − α.
-    fn of(form: EtsForm, point: &[f64; 4]) -> Weights {
-        let open = |x: f64| 1e-4 + x * (1.0 - 2e-4);
-        let alpha = open(point[0]);
-        let has_trend = form.trend != Trend::None;
-        let has_season = form.season != Season::None;
-        Weights {
-            alpha,
-            beta: if has_trend { alpha * open(point[1]) } else { 0.0 },
-            gamma: if has_season { (1.0 - alpha) * open(point[2]) } else { 0.0 },
-            phi: if form.trend == Trend::Damped { 0.8 + 0.18 * point[3] } else { 1.0 },
-        }
-    }
-}
-
-impl State {
-    fn forecast(&self, season: Season, phi: f64) -> f64 {
-        let base = self.level + phi * self.slope;
-        match season {
-            Season::None => base,
-            Season::Additive => base + self.season[self.at],
-            Season::Multiplicative => base * self.season[self.at],
-        }
-    }
-
-    /// Moves on by one step whose forecast missed by `error`; NaN moves on without news.
-    fn step(&mut self, season: Season, weights: Weights, error: f64) {
-        let error = if error.is_nan() { 0.0 } else { error };
-        let base = self.level + weights.phi * self.slope;
-        let (mut news, at) = (error, self.at);
-        match season {
-            Season::None => {}
-            Season::Additive => self.season[at] += weights.gamma * error,
-            Season::Multiplicative => {
-                news = error / self.season[at];
-                self.season[at] += weights.gamma * error / base;
-            }
-        }
-        self.level = base + weights.alpha * news;
-        self.slope = weights.phi * self.slope + weights.beta * news;
-        self.at = if at + 1 >= self.season.len() { 0 } else { at + 1 };
-    }
-}
-
-/// Sums of one pass over the series.
-struct Pass {
-    /// Minus twice the log-likelihood, without constants; infinite where a forecast is not above 0 and must be.
-    loss: f64,
-    n: usize,
-    squares: f64,
-}
-
-fn pass(series: &[f64], form: EtsForm, weights: Weights, state: &mut State) -> Pass {
-    let is_relative = form.noise == Noise::Multiplicative;
-    let (mut squares, mut n, mut logs, mut product) = (0.0, 0usize, 0.0, 1.0f64);
-    for value in series {
-        let forecast = state.forecast(form.season, weights.phi);
-        let error = value - forecast;
-        if !error.is_nan() {
-            n += 1;
-            if is_relative {
-                if forecast <= 0.0 {
-                    return Pass { loss: f64::INFINITY, n, squares: f64::INFINITY };
-                }
-                squares += (error / forecast).powi(2);
-                product *= forecast;
-                if !(1e-100..1e100).contains(&product) {
-                    logs += product.ln();
-                    product = 1.0;
-                }
-            } else {
-                squares += error * error;
-            }
-        }
-        state.step(form.season, weights, error);
-    }
-    logs += product.ln();
-    // A perfect fit has no likelihood; this floor keeps it finite.
-    let loss = n as f64 * (squares.max(1e-300)).ln() + 2.0 * logs;
-    Pass { loss, n, squares }
 }
 
 /// Fits one form to `series` with a season of `period` steps (1 for none).
