@@ -1,15 +1,18 @@
 //! Order-up-to levels for car parts: set after 39 months for 95 % over 3 months, judged on the 12 months after.
 
+use anyhow::Context;
 use optimize::stock::Pmf;
 use optimize::stock::intermittent::{Pooling, pooled, tsb};
 
 use crate::seeds::NO_SEED;
-use crate::{CpuClock, Options, Split, Table, data};
+use crate::{CpuClock, Options, Split, Table, data, peer};
 
 const N_HISTORY: usize = 39;
 /// Months on which the levels are judged.
 const N_JUDGED: usize = 12;
 const PROTECTION: usize = 3;
+/// Begins of the time that the levels have to cover, a month apart.
+const N_WINDOWS: usize = N_JUDGED - PROTECTION + 1;
 const TARGET: f64 = 0.95;
 
 pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
@@ -43,27 +46,63 @@ pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
         let clock = CpuClock::start();
         let levels = rule(&histories)?;
         let cpu_s = clock.seconds();
-        let fixed = Score::of(&parts, |_| Ok(levels.clone()))?;
-        let again = Score::of(&parts, |month| rule(&upto(&parts, month)))?;
-        table.row([
-            name.to_owned(),
-            format!("{:.4}", fixed.service),
-            format!("{:.4}", fixed.fill_rate),
-            format!("{:.3}", levels.iter().sum::<f64>() / levels.len() as f64),
-            format!("{:.4}", fixed.pinball),
-            format!("{:.4}", again.service),
-            format!("{:.4}", again.pinball),
-            format!("{cpu_s:.3}"),
-        ]);
+        let anew = |window: usize| rule(&upto(&parts, N_HISTORY + window));
+        table.row(cells(name, &parts, &levels, anew, cpu_s)?);
+    }
+    if options.peers {
+        beside_forecasts(&parts, &mut table)?;
     }
     table.note("targets: service 0.945 to 0.96, pinball at most 0.300; \"monthly\" sets the levels anew each month");
     let n_months = N_HISTORY + N_JUDGED;
     let split =
         Split::default().file(&path)?.rows("train", 0..N_HISTORY).rows("test", N_HISTORY..n_months);
     table.note(format!(
-        "complete parts with demand in 2 or more of the first 39 months; 10 windows; split {split}; {NO_SEED}"
+        "complete parts with demand in 2 or more of the first 39 months; {N_WINDOWS} windows; split {split}; {NO_SEED}"
     ));
     Ok(table)
+}
+
+/// `levels`: set once; `anew`: for each window.
+fn cells(
+    name: &str,
+    parts: &[Vec<f64>],
+    levels: &[f64],
+    anew: impl Fn(usize) -> anyhow::Result<Vec<f64>>,
+    cpu_s: f64,
+) -> anyhow::Result<Vec<String>> {
+    let fixed = Score::of(parts, |_| Ok(levels.to_vec()))?;
+    let monthly = Score::of(parts, anew)?;
+    let mut cells = vec![name.to_owned()];
+    cells.extend([fixed.service, fixed.fill_rate].map(|share| format!("{share:.4}")));
+    cells.push(format!("{:.3}", levels.iter().sum::<f64>() / levels.len() as f64));
+    cells.extend([fixed.pinball, monthly.service, monthly.pinball].map(|x| format!("{x:.4}")));
+    cells.push(format!("{cpu_s:.3}"));
+    Ok(cells)
+}
+
+/// Levels from the forecasts of statsforecast and a normal distribution, rounded up to pieces.
+fn beside_forecasts(parts: &[Vec<f64>], table: &mut Table) -> anyhow::Result<()> {
+    let row = |part: &Vec<f64>| {
+        let months: Vec<String> = part.iter().map(f64::to_string).collect();
+        months.join(",") + "\n"
+    };
+    let text: String = parts.iter().map(row).collect();
+    let numbers = [N_HISTORY, N_WINDOWS, PROTECTION].map(|n| n.to_string());
+    let arguments = [&numbers[0], &numbers[1], &numbers[2], &TARGET.to_string()];
+    let arguments = arguments.map(String::as_str);
+    let answer = peer::run_on("optimize-carparts", "parts.csv", &text, &arguments)?;
+    let version = answer["version"].as_str().unwrap_or("?");
+    let rules = answer["rules"].as_object().context("statsforecast gave no rules")?;
+    for (rule, found) in rules {
+        let levels: Vec<Vec<f64>> = serde_json::from_value(found["levels"].clone())?;
+        let is_whole =
+            levels.len() == N_WINDOWS && levels.iter().all(|own| own.len() == parts.len());
+        anyhow::ensure!(is_whole, "statsforecast left levels out");
+        let name = format!("peer: statsforecast {version}, {rule}");
+        let cpu_s = found["cpu_s"].as_f64().unwrap_or(f64::NAN);
+        table.row(cells(&name, parts, &levels[0], |window| Ok(levels[window].clone()), cpu_s)?);
+    }
+    Ok(())
 }
 
 type Rule = fn(&[&[f64]]) -> anyhow::Result<Vec<f64>>;
@@ -120,14 +159,15 @@ struct Score {
 }
 
 impl Score {
-    /// `levels`: order-up-to levels for the window that begins at a month.
+    /// `levels`: order-up-to levels of each window, from 0.
     fn of(
         parts: &[Vec<f64>],
         levels: impl Fn(usize) -> anyhow::Result<Vec<f64>>,
     ) -> anyhow::Result<Self> {
         let (mut n, mut served, mut filled, mut asked, mut pinball) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for month in N_HISTORY..=N_HISTORY + N_JUDGED - PROTECTION {
-            for (part, level) in parts.iter().zip(levels(month)?) {
+        for window in 0..N_WINDOWS {
+            let month = N_HISTORY + window;
+            for (part, level) in parts.iter().zip(levels(window)?) {
                 let need: f64 = part[month..month + PROTECTION].iter().sum();
                 n += 1.0;
                 served += f64::from(u8::from(need <= level));
