@@ -1,20 +1,18 @@
 //! Seeded noise for benchmarks without a data set.
 
-/// SplitMix64 (Steele, Lea & Flood (2014), fig. 17) with Box–Muller.
-pub(crate) struct Noise(u64);
+use crate::random::Random;
+
+/// Evenly drawn numbers and those made of them; normal ones by Box–Muller.
+pub(crate) struct Noise(Random);
 
 impl Noise {
     pub(crate) fn new(seed: u64) -> Noise {
-        Noise(seed)
+        Noise(Random::new(seed))
     }
 
     /// From 0 up to, not including, 1.
     pub(crate) fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+        self.0.unit()
     }
 
     /// From `low` up to, not including, `high`.
@@ -24,7 +22,7 @@ impl Noise {
 
     /// From 0 to `n` − 1; 0 where `n` is 0.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.uniform() * n as f64) as usize
+        self.0.below(n)
     }
 
     /// Mean 1.
