@@ -14,7 +14,9 @@ mod seeds;
 mod split;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 
 pub use clock::CpuClock;
 pub use split::Split;
@@ -23,8 +25,8 @@ pub use table::Table;
 /// What a benchmark may use.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The folder of the unpacked data sets (`FETTLER_DATA`).
-    pub data: PathBuf,
+    /// The folder of the unpacked data sets (`FETTLER_DATA`), for benchmarks that read them.
+    pub data: Option<PathBuf>,
     /// Seed of every random choice.
     pub seed: u64,
     /// How many seeds, from [`Options::seed`] on; tables of what is random show medians over them.
@@ -33,6 +35,15 @@ pub struct Options {
     pub seconds: Option<f64>,
     /// Whether to run the peers from PyPI beside us.
     pub peers: bool,
+}
+
+impl Options {
+    /// The folder of the unpacked data sets.
+    pub(crate) fn data(&self) -> anyhow::Result<&Path> {
+        let missing =
+            "this benchmark reads public data; name their folder with --data or FETTLER_DATA";
+        self.data.as_deref().context(missing)
+    }
 }
 
 /// One benchmark.
@@ -62,7 +73,8 @@ pub fn run(
         anyhow::bail!("there is no benchmark {name}; choose one of {}", names.join(", "));
     }
     for bench in chosen {
-        (bench.run)(options)?.iter().for_each(&mut show);
+        let tables = (bench.run)(options).with_context(|| format!("benchmark {}", bench.name))?;
+        tables.iter().for_each(&mut show);
     }
     Ok(())
 }

@@ -4,7 +4,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{Parser, ValueEnum};
 
 #[derive(Parser)]
@@ -13,7 +12,7 @@ struct Args {
     area: Area,
     /// Which benchmark; all when left out.
     name: Option<String>,
-    /// Folder of the unpacked data sets.
+    /// Folder of the unpacked data sets, for benchmarks that read them.
     #[arg(long, env = "FETTLER_DATA")]
     data: Option<PathBuf>,
     /// Seed of every random choice.
@@ -43,9 +42,8 @@ fn main() -> anyhow::Result<()> {
         Area::Analytics => bench::analytics::ALL,
         Area::Optimize => bench::optimize::ALL,
     };
-    let data = args.data.context("name the folder of the data sets with --data or FETTLER_DATA")?;
     let options = bench::Options {
-        data,
+        data: args.data,
         seed: args.seed,
         n_seeds: args.seeds,
         seconds: args.seconds,

@@ -116,8 +116,7 @@ mod tests {
 
     #[test]
     fn seeds_follow_one_another_and_are_named() {
-        let mut options =
-            Options { data: "x".into(), seed: 4, n_seeds: 1, seconds: None, peers: false };
+        let mut options = Options { data: None, seed: 4, n_seeds: 1, seconds: None, peers: false };
         assert_eq!(options.seeds_note(), "seed 4");
         options.n_seeds = 3;
         assert_eq!(options.per_seed(Ok).expect("nothing fails"), [4, 5, 6]);

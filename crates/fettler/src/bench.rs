@@ -79,9 +79,9 @@ enum Name {
 struct Algorithms {
     /// Which benchmark; all when left out.
     name: Option<String>,
-    /// Folder of the unpacked data sets.
+    /// Folder of the unpacked data sets, for benchmarks that read them.
     #[arg(long, env = "FETTLER_DATA")]
-    data: PathBuf,
+    data: Option<PathBuf>,
     /// Seed of every random choice.
     #[arg(long, default_value_t = 1)]
     seed: u64,
