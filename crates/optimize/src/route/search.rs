@@ -13,6 +13,8 @@ use crate::anneal::{Curve, Pace, on_threads};
 /// First and last temperature as a share of the mean cost per job.
 const HOT: f64 = 1.0;
 const COLD: f64 = 0.02;
+/// Share of the steps in which vehicles that differ exchange their tours.
+const EXCHANGE: f64 = 0.05;
 
 /// Plans tours, until `control` says stop.
 ///
@@ -24,7 +26,8 @@ const COLD: f64 = 0.02;
 /// Source: Christiaens & Vanden Berghe (2020), "Slack induction by string removals for vehicle routing problems".
 /// Departures: the temperature follows the time that is left, and falls from the mean cost per job to a fiftieth of
 /// it; new tours compete with old ones on cost, unless fewer vehicles come first, and now and then one is opened at
-/// any cost; places that are not beside one of the nearest stops are looked at only where those are none.
+/// any cost; vehicles that differ now and then exchange their tours; places that are not beside one of the nearest
+/// stops are looked at only where those are none.
 ///
 /// ```
 /// use optimize::Control;
@@ -112,12 +115,17 @@ impl<'a> Search<'a> {
         let mut now = objective(&self.state);
         let mut temperature = hot;
         let fleet = fleet(self.state.model);
+        let is_mixed = self.state.model.classes.len() > 1;
         while self.goes_on() {
             temperature = self.pace.temperature((hot, cold)).unwrap_or(temperature);
             self.pace.n_iterations += 1;
             self.state.mark();
-            self.ruin.strings(&mut self.state, &mut self.pace.random);
-            self.state.recreate(fleet, &mut self.pace.random);
+            if is_mixed && self.pace.random.share() < EXCHANGE {
+                self.exchange();
+            } else {
+                self.ruin.strings(&mut self.state, &mut self.pace.random);
+                self.state.recreate(fleet, &mut self.pace.random);
+            }
             let next = objective(&self.state);
             let threshold =
                 now - temperature * self.pace.random.share().max(f64::MIN_POSITIVE).ln();
@@ -128,6 +136,20 @@ impl<'a> Search<'a> {
             } else {
                 self.state.undo();
             }
+        }
+    }
+
+    /// Gives a tour to another vehicle, for the one that it has: what fits a large vehicle to the last piece never gets
+    /// there stop by stop.
+    fn exchange(&mut self) {
+        let (units, used) = (&self.state.model.units, &self.state.used);
+        if used.is_empty() {
+            return;
+        }
+        let one = used[self.pace.random.below(used.len())] as usize;
+        let other = self.pace.random.below(units.len());
+        if units[one].class != units[other].class && !self.state.exchange(one, other) {
+            self.state.undo();
         }
     }
 

@@ -252,6 +252,33 @@ impl<'a> State<'a> {
         self.refresh(route);
     }
 
+    /// Exchanges the tours of two vehicles, either of which may have none; false if one cannot drive that of the other,
+    /// which [`State::undo`] then puts right.
+    pub(super) fn exchange(&mut self, one: usize, other: usize) -> bool {
+        if !self.has_skills(one, other) || !self.has_skills(other, one) {
+            return false;
+        }
+        self.save(one);
+        self.save(other);
+        let stops = std::mem::take(&mut self.routes[one].stops);
+        let others = std::mem::take(&mut self.routes[other].stops);
+        self.set_stops(one, &others);
+        self.set_stops(other, &stops);
+        let n = self.model.n_dimensions;
+        let holds = |route: usize| self.free[route * n..][..n].iter().all(|&free| free >= 0);
+        // Where not all is loaded at the same time, driving the tour tells whether it fits.
+        let fits = |route| !self.model.is_plain || holds(route);
+        [one, other].into_iter().all(|route| fits(route) && self.can_be_driven(route))
+    }
+
+    /// Whether one vehicle has the skills for all jobs of another.
+    fn has_skills(&self, route: usize, of: usize) -> bool {
+        let (nodes, works) = (&self.model.nodes, &self.model.works);
+        let skills = self.model.units[route].skills;
+        let is_able = |stop: &u32| works[nodes[*stop as usize].job as usize].skills & !skills == 0;
+        self.routes[of].stops.iter().all(is_able)
+    }
+
     /// Brings all caches of a tour up to date with its stops.
     fn refresh(&mut self, route: usize) {
         self.locate(route, 0);
