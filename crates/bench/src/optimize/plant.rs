@@ -17,8 +17,11 @@ pub(crate) mod schedules;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use race::{Outcome, Run};
 
+use crate::seeds::Spread;
 use crate::{Bench, Options, Table};
 
 /// Planted schedules and routes beside CP-SAT and PyVRP.
@@ -28,7 +31,7 @@ pub(super) const BENCH: Bench = Bench {
     run,
 };
 
-/// Instances per row.
+/// Instances per row at least.
 const N_SEEDS: u64 = 3;
 /// Seconds per instance when nothing else is said.
 const SECONDS: f64 = 5.0;
@@ -48,7 +51,7 @@ fn schedule_table(options: &Options) -> anyhow::Result<Table> {
         for n_orders in family.sizes {
             let mut runs = Vec::new();
             let mut n_operations = Vec::new();
-            for seed in rows.seeds() {
+            for seed in rows.seeds.clone() {
                 let planted = family.draw(n_orders, seed);
                 n_operations.push(planted.problem.n_operations() as f64);
                 let name = format!("{}-{n_orders}-{seed}", family.name);
@@ -67,7 +70,7 @@ fn route_table(options: &Options) -> anyhow::Result<Table> {
     for family in &routes::FAMILIES {
         for n_jobs in family.sizes {
             let mut runs = Vec::new();
-            for seed in rows.seeds() {
+            for seed in rows.seeds.clone() {
                 let planted = family.draw(n_jobs, seed);
                 let name = format!("{}-{n_jobs}-{seed}", family.name);
                 let options =
@@ -84,7 +87,7 @@ fn route_table(options: &Options) -> anyhow::Result<Table> {
 /// A table with one row per family and size.
 struct Rows {
     table: Table,
-    first_seed: u64,
+    seeds: Range<u64>,
     seconds: f64,
     n_runs: usize,
     n_reached: [usize; 2],
@@ -99,11 +102,8 @@ impl Rows {
             table.columns.extend(theirs);
         }
         let seconds = options.seconds.unwrap_or(SECONDS);
-        Self { table, first_seed: options.seed, seconds, n_runs: 0, n_reached: [0; 2] }
-    }
-
-    fn seeds(&self) -> std::ops::Range<u64> {
-        self.first_seed..self.first_seed + N_SEEDS
+        let seeds = options.seed..options.seed + options.n_seeds.max(N_SEEDS);
+        Self { table, seeds, seconds, n_runs: 0, n_reached: [0; 2] }
     }
 
     fn add(&mut self, name: &str, size: f64, runs: &[Run]) {
@@ -135,8 +135,8 @@ impl Rows {
         self.table.note(format!("ours finds the optimum in {ours} of {} instances, the peer in {theirs} of those that it can express", self.n_runs));
         self.table.note(format!(
             "medians of seeds {} to {}; {limit}; both stop at the optimum",
-            self.first_seed,
-            self.first_seed + N_SEEDS - 1
+            self.seeds.start,
+            self.seeds.end - 1
         ));
         self.table
     }
@@ -153,9 +153,6 @@ fn outcome_cells(outcomes: &[Outcome]) -> [String; 3] {
     [gap, format!("{} of {}", reached.len(), outcomes.len()), time]
 }
 
-/// The middle one, or the upper one of two; NaN where there is none.
 fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    Spread::of(values, |value| *value).median()
 }
