@@ -38,7 +38,7 @@ pub struct Cost {
     pub total: f64,
 }
 
-/// A plan for a [`Problem`].
+/// A plan for a [`Problem`](super::Problem).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Every operation, by order and operation.

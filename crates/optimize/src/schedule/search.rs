@@ -22,9 +22,10 @@ const OVERRUN: f64 = 1e15;
 
 /// Plans a plant's orders, until `control` says stop.
 ///
-/// A problem that is a plain job shop goes to the shop kernel with all its proofs. Any other starts from the better
-/// of a due-date rule and the kernel's plan for the durations alone, and is annealed: orders take turns, an
-/// operation is placed as early as its order, machine, set-up, calendar and worker allow, behind what its machine
+/// A problem that is a plain job shop goes to the shop kernel with all its proofs. Any other starts from the best of a
+/// due-date rule, four dispatching rules, the plan in force and the kernel's plan for the durations alone, and is
+/// annealed: orders take turns, an operation is placed as early as its order, machine, set-up, calendar and worker
+/// allow, not before a start that it is to keep or a cheaper hour that it is to wait for, behind what its machine
 /// and worker have got so far. One iteration is one plan looked at. Every thread searches by itself; the same seed,
 /// thread count and iteration limit give the same plan.
 ///

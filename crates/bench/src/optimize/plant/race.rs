@@ -158,10 +158,10 @@ fn gap_percent(least: f64, above: f64) -> f64 {
 }
 
 /// Costs are sums of products of floats.
-fn tolerance(least: f64) -> f64 {
+pub(super) fn tolerance(least: f64) -> f64 {
     1e-6 * (1.0 + least.abs())
 }
 
-fn is_least(cost: f64, least: f64) -> bool {
+pub(super) fn is_least(cost: f64, least: f64) -> bool {
     cost <= least + tolerance(least)
 }

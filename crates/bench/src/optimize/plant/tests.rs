@@ -2,18 +2,10 @@ use optimize::Control;
 use optimize::route;
 use optimize::schedule;
 
+use super::race::{is_least, tolerance};
 use super::{routes, schedules};
 
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=8;
-
-fn is_least(cost: f64, least: f64) -> bool {
-    (cost - least).abs() <= tolerance(least)
-}
-
-/// Costs are sums of products of floats.
-fn tolerance(least: f64) -> f64 {
-    1e-6 * (1.0 + least.abs())
-}
 
 #[test]
 fn planted_schedules_are_allowed_and_cost_the_least() {
