@@ -133,100 +133,40 @@ const MUST: f64 = 1e12;
 impl<'a> Model<'a> {
     /// `problem` must have passed its check.
     pub(super) fn new(problem: &'a Problem) -> Self {
-        let (mut nodes, mut places) = (Vec::new(), Vec::new());
         let all_skills = all_skills(problem);
         let n_dimensions = n_dimensions(problem);
-        let mut works = vec![None; problem.jobs.len()];
-        for job in chain(problem) {
-            let described = &problem.jobs[job];
-            let node = nodes.len() as u32;
-            for stop in described.task.stops() {
-                let open = stop.windows.first().map_or(0, |window| window.0 as i32);
-                let close = stop.windows.last().map_or(LARGEST, |window| window.1 as i32);
-                nodes.push(Node { open, close, service: stop.service as i32, job: job as u32 });
-                places.push(Some(stop.place));
-            }
-            let skills = mask(&described.skills, &all_skills);
-            works[job] = Some(Work {
-                kind: kind(&described.task),
-                node,
-                skills: skills.unwrap_or(0),
-                is_hopeless: skills.is_none(),
-                unserved_cost: described.unserved_cost,
-            });
-        }
-        // The chain has every job once.
-        let works: Vec<Work> = works.into_iter().flatten().collect();
-        let n_stops = nodes.len();
-        let mut end_of = |place: Option<usize>| {
-            let known = places[n_stops..].iter().position(|&other| other == place);
-            let idx = known.map_or(places.len(), |idx| n_stops + idx);
-            if idx == places.len() {
-                places.push(place);
-            }
-            idx as u32
-        };
-        let mut units: Vec<Unit> = Vec::new();
-        for vehicle in &problem.vehicles {
-            units.push(Unit {
-                start: end_of(Some(vehicle.start)),
-                end: end_of(vehicle.end),
-                shift: (vehicle.shift.0 as i32, vehicle.shift.1 as i32),
-                capacity: resized(&vehicle.capacity, n_dimensions, i64::MAX),
-                skills: mask(&vehicle.skills, &all_skills).unwrap_or(0),
-                breaks: vehicle.breaks.clone(),
-                fixed_cost: vehicle.fixed_cost,
-                distance_cost: vehicle.distance_cost,
-                time_cost: vehicle.time_cost,
-                class: 0,
-            });
-        }
+        let (nodes, works, mut places) = stops(problem, &all_skills);
+        let mut units = units(problem, &all_skills, n_dimensions, nodes.len(), &mut places);
         let classes = classify(&mut units);
-        // Tours that end anywhere end at a place that is nowhere, at no distance.
-        let between = |matrix: &super::Matrix, a: usize, b: usize| match (places[a], places[b]) {
-            (Some(from), Some(to)) => matrix.get(from, to) as i32,
-            _ => 0,
-        };
-        let distance = Square::new(places.len(), |a, b| between(&problem.distance, a, b));
-        let duration = if problem.distance == problem.duration {
-            distance.clone()
-        } else {
-            Square::new(places.len(), |a, b| between(&problem.duration, a, b))
-        };
-        let near = near(&distance, n_stops);
+        let (distance, duration) = squares(problem, &places);
         let is_plain = is_plain(problem);
         let beside = |node| Besides::of(&nodes, &distance, &duration, node);
-        let beside = if is_plain { (0..n_stops as u32).map(beside).collect() } else { Vec::new() };
-        let has_priorities =
-            works.windows(2).any(|pair| pair[0].unserved_cost != pair[1].unserved_cost);
+        let besides = 0..if is_plain { nodes.len() as u32 } else { 0 };
         let has_windows = nodes.iter().any(|node| node.open > 0 || node.close < LARGEST);
-        let loads =
-            problem.jobs.iter().flat_map(|job| resized(&job.load, n_dimensions, 0)).collect();
         let rate = units.first().map(|unit| unit.distance_cost);
-        let rate = rate.filter(|&rate| units.iter().all(|unit| unit.distance_cost == rate));
-        let has_times = has_windows || !has_time_for_all(&nodes, &units, &duration);
         let dearest = dearest(&nodes, &units, &distance);
         let n_used = units.len().min(works.len()) as f64;
         let vehicle_weight = if problem.fewest_vehicles { VEHICLE.max(2.0 * dearest) } else { 0.0 };
+        let mut costs = works.windows(2).map(|pair| (pair[0].unserved_cost, pair[1].unserved_cost));
         Self {
             problem,
+            near: near(&distance, nodes.len()),
+            beside: besides.map(beside).collect(),
+            loads: problem.jobs.iter().flat_map(|it| resized(&it.load, n_dimensions, 0)).collect(),
+            rate: rate.filter(|&rate| units.iter().all(|unit| unit.distance_cost == rate)),
+            has_windows,
+            has_priorities: costs.any(|(one, other)| one != other),
+            has_times: has_windows || !has_time_for_all(&nodes, &units, &duration),
+            vehicle_weight,
+            must_weight: MUST.max(2.0 * (dearest + n_used * vehicle_weight)),
+            is_plain,
+            n_dimensions,
             nodes,
             works,
             units,
             classes,
             distance,
             duration,
-            near,
-            beside,
-            n_dimensions,
-            loads,
-            is_plain,
-            rate,
-            has_windows,
-            has_priorities,
-            has_times,
-            vehicle_weight,
-            must_weight: MUST.max(2.0 * (dearest + n_used * vehicle_weight)),
         }
     }
 
@@ -247,6 +187,78 @@ impl<'a> Model<'a> {
             self.load(job).iter().zip(&unit.capacity).all(|(load, capacity)| load <= capacity);
         !work.is_hopeless && work.skills & !unit.skills == 0 && fits
     }
+}
+
+/// Every stop, every job and the place of every stop; what is near each other is together.
+fn stops(problem: &Problem, all_skills: &[&String]) -> (Vec<Node>, Vec<Work>, Vec<Option<usize>>) {
+    let (mut nodes, mut places) = (Vec::new(), Vec::new());
+    let mut works = vec![None; problem.jobs.len()];
+    for job in chain(problem) {
+        let described = &problem.jobs[job];
+        let node = nodes.len() as u32;
+        for stop in described.task.stops() {
+            let open = stop.windows.first().map_or(0, |window| window.0 as i32);
+            let close = stop.windows.last().map_or(LARGEST, |window| window.1 as i32);
+            nodes.push(Node { open, close, service: stop.service as i32, job: job as u32 });
+            places.push(Some(stop.place));
+        }
+        let skills = mask(&described.skills, all_skills);
+        works[job] = Some(Work {
+            kind: kind(&described.task),
+            node,
+            skills: skills.unwrap_or(0),
+            is_hopeless: skills.is_none(),
+            unserved_cost: described.unserved_cost,
+        });
+    }
+    // The chain has every job once.
+    (nodes, works.into_iter().flatten().collect(), places)
+}
+
+/// Every vehicle; the ends of tours come behind the stops in `places`, each once.
+fn units(
+    problem: &Problem,
+    all_skills: &[&String],
+    n_dimensions: usize,
+    n_stops: usize,
+    places: &mut Vec<Option<usize>>,
+) -> Vec<Unit> {
+    let mut end_of = |place: Option<usize>| {
+        let known = places[n_stops..].iter().position(|&other| other == place);
+        let idx = known.map_or(places.len(), |idx| n_stops + idx);
+        if idx == places.len() {
+            places.push(place);
+        }
+        idx as u32
+    };
+    let unit = |vehicle: &super::Vehicle| Unit {
+        start: end_of(Some(vehicle.start)),
+        end: end_of(vehicle.end),
+        shift: (vehicle.shift.0 as i32, vehicle.shift.1 as i32),
+        capacity: resized(&vehicle.capacity, n_dimensions, i64::MAX),
+        skills: mask(&vehicle.skills, all_skills).unwrap_or(0),
+        breaks: vehicle.breaks.clone(),
+        fixed_cost: vehicle.fixed_cost,
+        distance_cost: vehicle.distance_cost,
+        time_cost: vehicle.time_cost,
+        class: 0,
+    };
+    problem.vehicles.iter().map(unit).collect()
+}
+
+/// Distances and durations between all places. Tours that end anywhere end at a place that is nowhere, at no distance.
+fn squares(problem: &Problem, places: &[Option<usize>]) -> (Square, Square) {
+    let between = |matrix: &super::Matrix, a: usize, b: usize| match (places[a], places[b]) {
+        (Some(from), Some(to)) => matrix.get(from, to) as i32,
+        _ => 0,
+    };
+    let distance = Square::new(places.len(), |a, b| between(&problem.distance, a, b));
+    let duration = if problem.distance == problem.duration {
+        distance.clone()
+    } else {
+        Square::new(places.len(), |a, b| between(&problem.duration, a, b))
+    };
+    (distance, duration)
 }
 
 fn kind(task: &Task) -> Kind {
