@@ -71,7 +71,8 @@ pub fn inventory_level(part: &Part) -> Result<Reorder, Error> {
     }
     let short = lead.expected_short(point);
     let held = h * (point - lead.mean() + quantity / 2.0);
-    Ok(Reorder { point, quantity, cost: Some(held + (k + p * short) * rate / quantity) })
+    let cost = finite_cost(held + (k + p * short) * rate / quantity)?;
+    Ok(Reorder { point, quantity, cost: Some(cost) })
 }
 
 /// Q as if demand were known and could be late, r as best for that Q (Snyder & Shen §5.3.2).
@@ -180,7 +181,10 @@ pub fn cost_of(part: &Part, point: f64, quantity: f64) -> Result<f64, Error> {
             (1..=q as i64).map(|step| cost(h, p, lead, point + step as f64)).sum::<f64>()
         }
     };
-    let cost = (k * part.demand.mean() + held) / q;
+    finite_cost((k * part.demand.mean() + held) / q)
+}
+
+fn finite_cost(cost: f64) -> Result<f64, Error> {
     if cost.is_finite() {
         return Ok(cost);
     }
@@ -228,7 +232,7 @@ pub fn poisson(part: &Part) -> Result<Reorder, Error> {
     loop {
         let (below, above) = (at(point), at(point + quantity + 1.0));
         if below.min(above) >= sum / quantity {
-            return Ok(Reorder { point, quantity, cost: Some(sum / quantity) });
+            return Ok(Reorder { point, quantity, cost: Some(finite_cost(sum / quantity)?) });
         }
         sum += below.min(above);
         quantity += 1.0;
