@@ -160,6 +160,9 @@ impl<'a> Search<'a> {
         };
         search.start(search.best.1.clone());
         for rule in Rule::ALL {
+            if curve.ask(search.best_cost, 0).is_some() {
+                break;
+            }
             by_rule(decoder, rule).into_iter().for_each(|start| search.start(start));
         }
         if !search.kept.is_empty() {

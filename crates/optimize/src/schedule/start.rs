@@ -129,8 +129,8 @@ impl Rule {
     pub(super) const ALL: [Self; 4] = [Self::Early, Self::Slack, Self::Setup, Self::Weight];
 }
 
-/// Operations placed that a rule looks at before it is too much for a first plan.
-const MAX_LOOKS: usize = 2_000_000;
+/// Operations that a rule may look at; more would take too long before the first look at the clock.
+const MAX_LOOKS: usize = 500_000;
 
 /// A plan made step by step: of all that could be next, what would be done first says which machine is decided, and
 /// among what could begin there before that is done, the rule chooses (Giffler & Thompson 1960). `None` if that takes
