@@ -39,7 +39,7 @@ pub struct Options {
 
 impl Options {
     /// The folder of the unpacked data sets.
-    pub(crate) fn data(&self) -> anyhow::Result<&Path> {
+    pub(crate) fn folder(&self) -> anyhow::Result<&Path> {
         let missing =
             "this benchmark reads public data; name their folder with --data or FETTLER_DATA";
         self.data.as_deref().context(missing)

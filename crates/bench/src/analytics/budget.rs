@@ -60,8 +60,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
 }
 
 fn budgets(options: &Options) -> anyhow::Result<Table> {
-    let skab = vec![Record::of(&skab_normal(options.data()?)?, TRAINING_ROWS)];
-    let (exact, noisy): (Vec<_>, Vec<_>) = nab_normal(options.data()?)?
+    let skab = vec![Record::of(&skab_normal(options.folder()?)?, TRAINING_ROWS)];
+    let (exact, noisy): (Vec<_>, Vec<_>) = nab_normal(options.folder()?)?
         .into_iter()
         .partition(|(name, _)| NOISELESS.contains(&name.as_str()));
     let records = |files: Vec<(String, Frame)>| -> Vec<Record> {
@@ -115,7 +115,7 @@ fn budgets(options: &Options) -> anyhow::Result<Table> {
         chain::BLOCK
     ));
     table.note("ns: detector and adaptive limit, learning included");
-    table.note(format!("split {}", split(options.data()?)?));
+    table.note(format!("split {}", split(options.folder()?)?));
     Ok(table)
 }
 
@@ -302,7 +302,7 @@ fn judgements(monitor: &mut AssetMonitor, frame: &Frame) -> Vec<Judgement> {
 }
 
 fn tep_row(table: &mut Table, options: &Options, budget: f64) -> anyhow::Result<()> {
-    let plant = tep::Plant::read(&options.data()?.join("tep"))?;
+    let plant = tep::Plant::read(&options.folder()?.join("tep"))?;
     let method =
         Method::Cva { past: 3, future: 3, states: 29, outputs: None, rest: Rest::Variates };
     let fit = Fit { method, shrinkage: 0.005, smoothing: 0.1 };

@@ -46,11 +46,11 @@ pub(crate) const BENCH: Bench = Bench {
 
 /// False flags and finds of every rule, then its cost, then holes that are filled.
 pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let signals = signals(options.seed, options.data()?)?;
+    let signals = signals(options.seed, options.folder()?)?;
     Ok(vec![
         flags(&signals),
         declared::range_and_rate(&signals),
-        declared::times(&stamps(options.data()?, options.seed)?, options.seed),
+        declared::times(&stamps(options.folder()?, options.seed)?, options.seed),
         states::redundant(options.seed),
         states::regimes(&signals, options.seed),
         cost(options.seed),

@@ -17,7 +17,7 @@ pub(crate) const BENCH: Bench = Bench {
 /// Runs the benchmark.
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     let mut tables = m3::tables(options)?;
-    tables.push(ett::table(options.data()?)?);
+    tables.push(ett::table(options.folder()?)?);
     tables.extend([steel::table(options)?, parts::table(options)?, levels::table(options)?]);
     Ok(tables)
 }

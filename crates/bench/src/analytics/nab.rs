@@ -47,7 +47,7 @@ pub(crate) const BENCH: Bench =
     Bench { name: "nab", about: "NAB, standard profile: one signal at a time", run };
 
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let folder = options.data()?.join("nab");
+    let folder = options.folder()?.join("nab");
     let (corpus, split) = read(&folder)?;
     let n_rows: usize = corpus.iter().map(|series| series.values.len()).sum();
     let title = format!("NAB, standard profile: {} series, {n_rows} values", corpus.len());

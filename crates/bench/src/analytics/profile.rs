@@ -143,7 +143,7 @@ fn bytes(series: &[f64]) -> Vec<u8> {
 }
 
 fn oil_temperature(options: &Options) -> anyhow::Result<Vec<f64>> {
-    let text = data::text(&options.data()?.join("ett/ETT-small/ETTh1.csv"))?;
+    let text = data::text(&options.folder()?.join("ett/ETT-small/ETTh1.csv"))?;
     let last = |line: &str| line.rsplit(',').next().and_then(|word| word.parse().ok());
     text.lines().skip(1).map(|line| last(line).with_context(|| format!("bad row {line}"))).collect()
 }

@@ -51,7 +51,7 @@ pub(crate) const BENCH: Bench =
     Bench { name: "rul", about: "remaining useful life on C-MAPSS", run };
 
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let folder = cmapss::folder(options.data()?);
+    let folder = cmapss::folder(options.folder()?);
     let mut tables = Vec::new();
     for subset in SUBSETS {
         if let Some(labels) = cmapss::labels(&folder, subset)? {

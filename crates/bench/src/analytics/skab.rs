@@ -197,7 +197,7 @@ pub(crate) const BENCH: Bench = Bench {
 };
 
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let folder = options.data()?.join("skab/data");
+    let folder = options.folder()?.join("skab/data");
     let experiments = read_all(&folder)?;
     let mut table = table(&experiments, "the detector of the product alone");
     let clock = CpuClock::start();

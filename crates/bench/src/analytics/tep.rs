@@ -42,7 +42,7 @@ pub(crate) const BENCH: Bench = Bench {
 
 /// Missed detections of the book, detection with honest limits, diagnosis.
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let plant = Plant::read(&options.data()?.join("tep"))?;
+    let plant = Plant::read(&options.folder()?.join("tep"))?;
     let mut tables = classic::tables(&plant)?;
     tables.extend(detection::tables(&plant)?);
     tables.extend(diagnosis::tables(&plant, options)?);

@@ -24,12 +24,12 @@ pub(crate) const BENCH: Bench =
     Bench { name: "trees", about: "gradient boosting beside LightGBM, ONNX in onnxruntime", run };
 
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let tasks = tasks::all(options.data()?, options.seed)?;
+    let tasks = tasks::all(options.folder()?, options.seed)?;
     let folder = std::env::temp_dir().join(format!("fettler-trees-{}", std::process::id()));
     fs::create_dir_all(&folder).context("cannot make a folder for the peer")?;
     let tables = compare(&tasks, &folder, options).and_then(|mut tables| {
         if options.peers {
-            let tasks = tasks::dealt(options.data()?, options.seed, N_DEALS)?;
+            let tasks = tasks::dealt(options.folder()?, options.seed, N_DEALS)?;
             tables.insert(1, over_deals(&tasks, &folder, options.seed)?);
         }
         Ok(tables)

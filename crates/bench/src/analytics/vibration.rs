@@ -19,8 +19,8 @@ pub(crate) const BENCH: Bench = Bench {
 
 /// Runs the benchmark.
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let mut tables = cwru::tables(&options.data()?.join("cwru"))?;
-    tables.push(femto::table(&options.data()?.join("femto"))?);
+    let mut tables = cwru::tables(&options.folder()?.join("cwru"))?;
+    tables.push(femto::table(&options.folder()?.join("femto"))?);
     tables.extend(simulated::tables(options)?);
     Ok(tables)
 }

@@ -15,7 +15,7 @@ pub(crate) const BENCH: Bench = Bench {
 };
 
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let folder = options.data()?.join("eemeter_samples");
+    let folder = options.folder()?.join("eemeter_samples");
     let peer = if options.peers {
         Some(peer::run("optimize-energy", &[&folder.to_string_lossy()])?)
     } else {

@@ -26,7 +26,7 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
 
 /// influxdata/flux, stdlib/experimental/oee/apq_test.flux: 8 planned hours, data for 4, an ideal cycle of 30 s.
 fn worked_example(options: &Options) -> anyhow::Result<Table> {
-    let text = data::text(&options.data()?.join("oee_flux_example/oee.csv"))?;
+    let text = data::text(&options.folder()?.join("oee_flux_example/oee.csv"))?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let (mut states, mut readings) = (Vec::new(), Vec::new());
     for row in reader.deserialize() {

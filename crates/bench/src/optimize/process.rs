@@ -15,7 +15,7 @@ pub(crate) const BENCH: Bench =
     Bench { name: "process", about: "process map: a real event log, and speed", run };
 
 fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let path = options.data()?.join("production_event_log/production.csv");
+    let path = options.folder()?.join("production_event_log/production.csv");
     let text = data::text(&path)?;
     let rows = read(&text)?;
     let log = Log::new(rows.iter().map(Line::row))?;

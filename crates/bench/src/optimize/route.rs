@@ -33,7 +33,7 @@ pub(super) const SOLOMON: Bench = Bench {
 
 fn capacity(options: &Options) -> anyhow::Result<Vec<Table>> {
     let mut instances = Vec::new();
-    for path in data::files(&options.data()?.join("cvrp_x"), ".vrp")? {
+    for path in data::files(&options.folder()?.join("cvrp_x"), ".vrp")? {
         instances.push(vrplib(&path, Rounding::Nearest)?);
     }
     let title = "Capacitated routing, CVRPLIB X: distance, and gap to the best known in percent";
@@ -42,7 +42,7 @@ fn capacity(options: &Options) -> anyhow::Result<Vec<Table>> {
 
 fn thousand(options: &Options) -> anyhow::Result<Vec<Table>> {
     let mut instances = Vec::new();
-    for path in data::files(&options.data()?.join("vrptw_gh1000"), ".vrp")? {
+    for path in data::files(&options.folder()?.join("vrptw_gh1000"), ".vrp")? {
         instances.push(vrplib(&path, Rounding::Tenths)?);
     }
     let title = "Routing with time windows, Gehring-Homberger 1000: distance × 10, gap to the best known in percent";
@@ -51,7 +51,7 @@ fn thousand(options: &Options) -> anyhow::Result<Vec<Table>> {
 
 fn solomon(options: &Options) -> anyhow::Result<Vec<Table>> {
     let mut instances = Vec::new();
-    for path in data::files(&options.data()?.join("solomon_vrptw"), ".txt")? {
+    for path in data::files(&options.folder()?.join("solomon_vrptw"), ".txt")? {
         instances.push(solomon_instance(&path)?);
     }
     let title =

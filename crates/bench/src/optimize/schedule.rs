@@ -61,7 +61,7 @@ fn proofs(options: &Options) -> anyhow::Result<Vec<Table>> {
 }
 
 fn flexible(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let folder = options.data()?.join("scheduleopt_jobshop/flexible-jobshop");
+    let folder = options.folder()?.join("scheduleopt_jobshop/flexible-jobshop");
     let readme = data::text(&folder.join("README.md"))?;
     let mut instances = Vec::new();
     for number in 1..=10 {
@@ -210,10 +210,10 @@ fn classic(
     options: &Options,
     names: impl Iterator<Item = String>,
 ) -> anyhow::Result<Vec<Instance>> {
-    let bounds = published(options.data()?)?;
+    let bounds = published(options.folder()?)?;
     let mut instances = Vec::new();
     for name in names {
-        let jobs = classic_jobs(&data::text(&find(options.data()?, &name)?)?);
+        let jobs = classic_jobs(&data::text(&find(options.folder()?, &name)?)?);
         let jobs = jobs.with_context(|| format!("cannot read job shop {name}"))?;
         let known = *bounds.get(&name).with_context(|| format!("no bounds of {name}"))?;
         instances.push(Instance { name, jobs, known });

@@ -22,7 +22,7 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
 }
 
 fn oracles(options: &Options) -> anyhow::Result<Table> {
-    let path = options.data()?.join("stockpyl_reference/stockpyl_reference.json");
+    let path = options.folder()?.join("stockpyl_reference/stockpyl_reference.json");
     let text = data::text(&path)?;
     let reference: Value =
         serde_json::from_str(&text).context("reading stockpyl_reference.json")?;

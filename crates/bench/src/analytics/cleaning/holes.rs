@@ -38,7 +38,7 @@ pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
     ];
     let title = "Filling holes: root mean square error in standard deviations of the signal";
     let mut table = Table::new(title, &columns);
-    for record in records(options.data()?)? {
+    for record in records(options.folder()?)? {
         let frame = &record.frame;
         let name = format!("{}, {} × {}", record.name, frame.n_columns(), frame.n_rows());
         for length in LENGTHS {
@@ -62,9 +62,9 @@ pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
         options.seed
     ));
     table.note("90 % cover: share of the true values within 1.645 of the standard deviations that the model gives");
-    let folder = options.data()?;
+    let folder = options.folder()?;
     let files = FILES.map(|path| folder.join(path));
-    let split = Split::default().file(&skab_path(options.data()?))?.files(files)?;
+    let split = Split::default().file(&skab_path(options.folder()?))?.files(files)?;
     table.note(format!("records {split}"));
     Ok(table)
 }

@@ -63,7 +63,7 @@ impl Hierarchy {
 }
 
 pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
-    let path = parts::path(options.data()?);
+    let path = parts::path(options.folder()?);
     let mut all = parts::read(&path)?;
     let demand = |part: &Vec<f64>| part[..MONTHS - HORIZON].iter().sum::<f64>();
     all.sort_by(|a, b| demand(b).total_cmp(&demand(a)));

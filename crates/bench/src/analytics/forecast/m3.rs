@@ -93,7 +93,7 @@ fn all_methods(training: &[&[f64]]) -> anyhow::Result<Vec<Found>> {
 }
 
 pub(super) fn tables(options: &Options) -> anyhow::Result<Vec<Table>> {
-    let path = options.data()?.join("m3/m3.csv");
+    let path = options.folder()?.join("m3/m3.csv");
     let series = read(&path)?;
     let columns = ["method", "18 months before %", "sMAPE %", "MASE", "series/s"];
     let title = format!("M3 monthly, {} series, 18 months ahead", series.len());

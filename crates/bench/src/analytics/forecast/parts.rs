@@ -27,7 +27,7 @@ const METHODS: [Method; 7] = [
 ];
 
 pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
-    let path = path(options.data()?);
+    let path = path(options.folder()?);
     let parts = read(&path)?;
     let title = format!("Car parts: {} complete parts, the last 12 of 51 months", parts.len());
     let columns = ["method", "RMSSE", "bias of the year's demand %", "µs CPU per part"];

@@ -18,7 +18,7 @@ const START_US: i64 = 17_532 * 86_400 * 1_000_000;
 const STEP_US: i64 = 900 * 1_000_000;
 
 pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
-    let path = options.data()?.join("steel_energy/Steel_industry_data.csv");
+    let path = options.folder()?.join("steel_energy/Steel_industry_data.csv");
     let text = data::text(&path)?;
     let usage: Vec<f64> = text
         .lines()

@@ -55,7 +55,7 @@ impl Deal {
 }
 
 pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
-    let parts = ai4i::read(options.data()?)?;
+    let parts = ai4i::read(options.folder()?)?;
     let (labels, n_rows) = (&parts.failed, parts.failed.len());
     let n_failed = labels.iter().sum::<f64>();
     let title = format!(
@@ -95,7 +95,7 @@ pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
     table.note("cost 10 : 1: a missed failure costs ten false alarms; the threshold moves with it");
     table.note("CPU s: five bags of five forests, which is one deal, judging included; µs: probability of one part by a bag of five");
     table.note("the flags of the failure modes are never read; 9 failures have no mode and cannot be foreseen");
-    let file = Split::default().file(&ai4i::path(options.data()?))?;
+    let file = Split::default().file(&ai4i::path(options.folder()?))?;
     let split = deals.iter().fold(file, |split, deal| split.folds(&deal.folds));
     let last = options.seed + N_DEALS - 1;
     table.note(format!("seeds {} to {last}, split {split}", options.seed));

@@ -128,7 +128,7 @@ fn table(
 }
 
 fn lightgbm(options: &Options, known: &[usize]) -> anyhow::Result<Value> {
-    let folder = options.data()?.join("tep");
+    let folder = options.folder()?.join("tep");
     let folder = folder.to_str().context("the data folder is not UTF-8")?;
     let known: Vec<String> = known.iter().map(usize::to_string).collect();
     peer::run("analytics-tep", &[folder, &options.seed.to_string(), &known.join(",")])

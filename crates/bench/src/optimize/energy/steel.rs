@@ -60,7 +60,7 @@ pub(super) struct Row {
 
 /// The file and its rows.
 pub(super) fn load(options: &Options) -> anyhow::Result<(PathBuf, Vec<Row>)> {
-    let path = options.data()?.join("steel_energy/Steel_industry_data.csv");
+    let path = options.folder()?.join("steel_energy/Steel_industry_data.csv");
     let rows = read(&data::text(&path)?)?;
     Ok((path, rows))
 }

@@ -116,7 +116,7 @@ fn horizon<'a>(
 impl House {
     /// All hours from 2020 on.
     fn read(options: &Options) -> anyhow::Result<Self> {
-        let folder = options.data()?.join("hem_battery_tariff");
+        let folder = options.folder()?.join("hem_battery_tariff");
         let column = |name: &str| -> anyhow::Result<Vec<f64>> {
             let text = data::text(&folder.join(name))?;
             let values = text
@@ -176,7 +176,7 @@ pub(super) fn optimum(options: &Options) -> anyhow::Result<Table> {
 
 /// The same two years in HiGHS, from a program that was written from the case and not from ours.
 fn beside_highs(options: &Options, table: &mut Table) -> anyhow::Result<()> {
-    let folder = options.data()?.join("hem_battery_tariff");
+    let folder = options.folder()?.join("hem_battery_tariff");
     let years = [JUDGED, BEFORE].map(|year| year.number.to_string());
     let answer =
         peer::run("optimize-dispatch", &[&folder.to_string_lossy(), &years[0], &years[1]])?;

@@ -16,7 +16,7 @@ const N_WINDOWS: usize = N_JUDGED - PROTECTION + 1;
 const TARGET: f64 = 0.95;
 
 pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
-    let path = options.data()?.join("carparts/carparts.csv");
+    let path = options.folder()?.join("carparts/carparts.csv");
     let parts = read(&data::text(&path)?)?;
     let histories: Vec<&[f64]> = parts.iter().map(|part| &part[..N_HISTORY]).collect();
     let title = format!(
