@@ -3,7 +3,7 @@ import { german } from './library.de';
 import { germanOf } from './told';
 
 const types = import.meta.glob<string>('../../crates/metastore/src/library/*.toml', { query: '?raw', import: 'default', eager: true });
-const detectors = import.meta.glob<string>('../../crates/ingest/src/detect.rs', { query: '?raw', import: 'default', eager: true });
+const detectors = import.meta.glob<string>('../../crates/ingest/src/detect/words.rs', { query: '?raw', import: 'default', eager: true });
 const texts = Object.values(types).flatMap((text) => [...text.matchAll(/^(?:title|cause|consequence|response) = "(.*)"$/gm)].map((match) => match[1]!));
 
 describe('every text of the library of machine types has a German one', () => {
