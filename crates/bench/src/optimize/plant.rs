@@ -21,6 +21,7 @@ use std::ops::Range;
 
 use race::{Outcome, Run};
 
+use crate::random::Random;
 use crate::seeds::Spread;
 use crate::{Bench, Options, Table};
 
@@ -40,46 +41,40 @@ fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
     Ok(vec![schedule_table(options)?, route_table(options)?])
 }
 
-fn schedule_table(options: &Options) -> anyhow::Result<Table> {
-    let mut rows = Rows::new(
-        "Planted schedules: gap to the optimum in percent",
-        "operations",
-        "CP-SAT",
-        options,
-    );
-    for family in &schedules::FAMILIES {
-        for n_orders in family.sizes {
-            let mut runs = Vec::new();
-            let mut n_operations = Vec::new();
-            for seed in rows.seeds.clone() {
-                let planted = family.draw(n_orders, seed);
-                n_operations.push(planted.problem.n_operations() as f64);
-                let name = format!("{}-{n_orders}-{seed}", family.name);
-                runs.push(race::schedule(&name, &planted, options, rows.seconds)?);
-            }
-            rows.add(&format!("{}: {}", family.name, family.about), median(&n_operations), &runs);
-        }
+/// Instances of one kind, each with a plan that costs the least.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Family<P> {
+    pub(crate) name: &'static str,
+    /// What makes it hard.
+    pub(crate) about: &'static str,
+    /// Orders or jobs of the small, the middle and the large instances.
+    pub(crate) sizes: [usize; 3],
+    /// Whether the peer knows all of its terms.
+    pub(crate) has_peer: bool,
+    pub(crate) plant: fn(usize, &mut Random) -> P,
+}
+
+impl<P> Family<P> {
+    /// The instance of a size that belongs to a seed.
+    pub(crate) fn draw(&self, size: usize, seed: u64) -> P {
+        (self.plant)(size, &mut Random::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
     }
+}
+
+fn schedule_table(options: &Options) -> anyhow::Result<Table> {
+    let title = "Planted schedules: gap to the optimum in percent";
+    let mut rows = Rows::new(title, "operations", "CP-SAT", options);
+    let n_operations = |planted: &schedules::Planted| planted.problem.n_operations();
+    rows.race(&schedules::FAMILIES, options, n_operations, race::schedule)?;
     let (threads, seconds) = (race::N_THREADS, rows.seconds * race::N_THREADS as f64);
     Ok(rows.finish(&format!("{threads} threads and {seconds} s of processor time each")))
 }
 
 fn route_table(options: &Options) -> anyhow::Result<Table> {
-    let mut rows =
-        Rows::new("Planted routes: gap to the optimum in percent", "jobs", "PyVRP", options);
-    for family in &routes::FAMILIES {
-        for n_jobs in family.sizes {
-            let mut runs = Vec::new();
-            for seed in rows.seeds.clone() {
-                let planted = family.draw(n_jobs, seed);
-                let name = format!("{}-{n_jobs}-{seed}", family.name);
-                let options =
-                    Options { peers: options.peers && family.has_peer, ..options.clone() };
-                runs.push(race::route(&name, &planted, &options, rows.seconds)?);
-            }
-            rows.add(&format!("{}: {}", family.name, family.about), n_jobs as f64, &runs);
-        }
-    }
+    let title = "Planted routes: gap to the optimum in percent";
+    let mut rows = Rows::new(title, "jobs", "PyVRP", options);
+    let n_jobs = |planted: &routes::Planted| planted.problem.jobs.len();
+    rows.race(&routes::FAMILIES, options, n_jobs, race::route)?;
     let seconds = rows.seconds;
     Ok(rows.finish(&format!("one thread and {seconds} s of processor time each")))
 }
@@ -104,6 +99,30 @@ impl Rows {
         let seconds = options.seconds.unwrap_or(SECONDS);
         let seeds = options.seed..options.seed + options.n_seeds.max(N_SEEDS);
         Self { table, seeds, seconds, n_runs: 0, n_reached: [0; 2] }
+    }
+
+    /// Runs every size of every family with every seed.
+    fn race<P>(
+        &mut self,
+        families: &[Family<P>],
+        options: &Options,
+        size_of: impl Fn(&P) -> usize,
+        race: fn(&str, &P, &Options, f64) -> anyhow::Result<Run>,
+    ) -> anyhow::Result<()> {
+        for family in families {
+            let options = Options { peers: options.peers && family.has_peer, ..options.clone() };
+            for size in family.sizes {
+                let (mut runs, mut sizes) = (Vec::new(), Vec::new());
+                for seed in self.seeds.clone() {
+                    let planted = family.draw(size, seed);
+                    sizes.push(size_of(&planted) as f64);
+                    let name = format!("{}-{size}-{seed}", family.name);
+                    runs.push(race(&name, &planted, &options, self.seconds)?);
+                }
+                self.add(&format!("{}: {}", family.name, family.about), median(&sizes), &runs);
+            }
+        }
+        Ok(())
     }
 
     fn add(&mut self, name: &str, size: f64, runs: &[Run]) {

@@ -19,6 +19,7 @@ use optimize::route::{
     Job, Matrix, Plan, Problem, Reason, Stop, Task, Tour, Unserved, Vehicle, Visit,
 };
 
+use super::Family;
 use crate::random::Random;
 
 /// A problem, tours for it, and what no tours can cost less than.
@@ -31,21 +32,8 @@ pub(crate) struct Planted {
     pub(crate) least: f64,
 }
 
-/// Instances of one kind.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Family {
-    pub(crate) name: &'static str,
-    /// What makes it hard.
-    pub(crate) about: &'static str,
-    /// Jobs of the small, the middle and the large instances.
-    pub(crate) sizes: [usize; 3],
-    /// Whether PyVRP knows all of its terms.
-    pub(crate) has_peer: bool,
-    plant: fn(usize, &mut Random) -> Planted,
-}
-
-/// Every family, the plainest terms first.
-pub(crate) const FAMILIES: [Family; 7] = [
+/// Every family, the plainest terms first, by jobs.
+pub(crate) const FAMILIES: [Family<Planted>; 7] = [
     Family {
         name: "lines",
         about: "vehicles of many sizes, all filled",
@@ -96,13 +84,6 @@ pub(crate) const FAMILIES: [Family; 7] = [
         plant: refused::plant,
     },
 ];
-
-impl Family {
-    /// The instance with so many jobs that belongs to a seed.
-    pub(crate) fn draw(&self, n_jobs: usize, seed: u64) -> Planted {
-        (self.plant)(n_jobs, &mut Random::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-    }
-}
 
 /// What a plan costs with the jobs that it leaves undone.
 pub(crate) fn total(problem: &Problem, plan: &Plan) -> f64 {

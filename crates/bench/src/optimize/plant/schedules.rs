@@ -20,6 +20,7 @@ mod tour;
 use optimize::Stop;
 use optimize::schedule::{Cost, Mode, Operation, Order, Placement, Plan, Problem};
 
+use super::Family;
 use crate::random::Random;
 
 /// A problem, a plan for it, and what no plan can cost less than.
@@ -32,75 +33,65 @@ pub(crate) struct Planted {
     pub(crate) least: f64,
 }
 
-/// Instances of one kind.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Family {
-    pub(crate) name: &'static str,
-    /// What makes it hard.
-    pub(crate) about: &'static str,
-    /// Orders of the small, the middle and the large instances.
-    pub(crate) sizes: [usize; 3],
-    plant: fn(usize, &mut Random) -> Planted,
-}
-
-/// Every family, the plainest terms first.
-pub(crate) const FAMILIES: [Family; 8] = [
+/// Every family, the plainest terms first, by orders.
+pub(crate) const FAMILIES: [Family<Planted>; 8] = [
     Family {
         name: "smith",
         about: "weighted ends on one machine",
         sizes: [10, 50, 500],
+        has_peer: true,
         plant: smith::plant,
     },
     Family {
         name: "late",
         about: "no waiting, lateness that cannot be helped",
         sizes: [5, 20, 150],
+        has_peer: true,
         plant: late::plant,
     },
     Family {
         name: "due",
         about: "every term, all due dates can be met",
         sizes: [5, 20, 100],
+        has_peer: true,
         plant: due::plant,
     },
     Family {
         name: "tour",
         about: "set-ups by sequence on one machine in shifts",
         sizes: [6, 24, 120],
+        has_peer: true,
         plant: tour::plant,
     },
     Family {
         name: "shifts",
         about: "two machines whose shifts are filled to the minute",
         sizes: [10, 40, 200],
+        has_peer: true,
         plant: shifts::plant,
     },
     Family {
         name: "skill",
         about: "one welder, who could also mill",
         sizes: [5, 20, 100],
+        has_peer: true,
         plant: skill::plant,
     },
     Family {
         name: "cheap",
         about: "just enough cheap hours",
         sizes: [10, 40, 200],
+        has_peer: true,
         plant: cheap::plant,
     },
     Family {
         name: "repair",
         about: "a breakdown, fewest changes",
         sizes: [10, 40, 300],
+        has_peer: true,
         plant: repair::plant,
     },
 ];
-
-impl Family {
-    /// The instance with so many orders that belongs to a seed.
-    pub(crate) fn draw(&self, n_orders: usize, seed: u64) -> Planted {
-        (self.plant)(n_orders, &mut Random::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-    }
-}
 
 /// A problem and its plan while they are made.
 #[derive(Debug, Default)]

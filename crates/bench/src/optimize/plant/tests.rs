@@ -3,7 +3,7 @@ use optimize::route;
 use optimize::schedule;
 
 use super::race::{is_least, tolerance};
-use super::{routes, schedules};
+use super::{Family, routes, schedules};
 
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=8;
 
@@ -51,7 +51,7 @@ fn planted_routes_are_allowed_and_cost_the_least() {
 
 /// A plan found is allowed, costs no less than any can, and its bound is no higher than that; twice the same.
 fn check_schedule(
-    family: &schedules::Family,
+    family: &Family<schedules::Planted>,
     n_orders: usize,
     seed: u64,
     n_iterations: u64,
@@ -68,7 +68,12 @@ fn check_schedule(
     (cost, least)
 }
 
-fn check_route(family: &routes::Family, n_jobs: usize, seed: u64, n_iterations: u64) -> (f64, f64) {
+fn check_route(
+    family: &Family<routes::Planted>,
+    n_jobs: usize,
+    seed: u64,
+    n_iterations: u64,
+) -> (f64, f64) {
     let planted = family.draw(n_jobs, seed);
     let name = format!("{} of {n_jobs}, seed {seed}", family.name);
     let solve = || route::solve(&planted.problem, &Control::iterations(seed, n_iterations));
