@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Error;
+use crate::saved::Exact;
 
 /// Half the width of the interval at each step ahead that covers a share of `level` of new values.
 ///
@@ -70,7 +71,6 @@ fn rank(n: usize, level: f64) -> usize {
 /// assert_eq!(interval.half_width(), 3.0);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Saved")]
 pub struct Adaptive {
     #[serde(with = "crate::saved")]
     level: f64,
@@ -80,35 +80,8 @@ pub struct Adaptive {
     #[serde(with = "crate::saved")]
     rate: f64,
     memory: usize,
-    /// Sizes of the last errors, oldest first.
     #[serde(with = "crate::saved")]
-    sizes: VecDeque<f64>,
-    /// The same, ascending.
-    #[serde(skip)]
-    sorted: Vec<f64>,
-}
-
-/// What is kept of an [`Adaptive`].
-#[derive(Deserialize)]
-struct Saved {
-    #[serde(with = "crate::saved")]
-    level: f64,
-    #[serde(with = "crate::saved")]
-    outside: f64,
-    #[serde(with = "crate::saved")]
-    rate: f64,
-    memory: usize,
-    #[serde(with = "crate::saved")]
-    sizes: VecDeque<f64>,
-}
-
-impl From<Saved> for Adaptive {
-    fn from(saved: Saved) -> Adaptive {
-        let Saved { level, outside, rate, memory, sizes } = saved;
-        let mut sorted = Vec::from(sizes.clone());
-        sorted.sort_unstable_by(f64::total_cmp);
-        Adaptive { level, outside, rate, memory, sizes, sorted }
-    }
+    sizes: Sizes,
 }
 
 impl Adaptive {
@@ -128,22 +101,22 @@ impl Adaptive {
         if !(0.0..1.0).contains(&rate) {
             return Err(Error::OutOfRange { name: "rate", value: rate, range: "0 to 1" });
         }
-        let (sizes, sorted) = (VecDeque::new(), Vec::new());
-        Ok(Adaptive { level, outside: 1.0 - level, rate, memory, sizes, sorted })
+        Ok(Adaptive { level, outside: 1.0 - level, rate, memory, sizes: Sizes::default() })
     }
 
     /// Half the width of the next interval; infinite while too few errors are known for the level.
     ///
     /// Where even the largest known error was not enough lately, half as much again. Cost: O(1).
     pub fn half_width(&self) -> f64 {
-        let at = |level: f64| self.sorted.get(rank(self.sorted.len(), level) - 1).copied();
+        let sorted = &self.sizes.sorted;
+        let at = |level: f64| sorted.get(rank(sorted.len(), level) - 1).copied();
         if at(self.level).is_none() {
             return f64::INFINITY;
         }
         if self.outside >= 1.0 {
             return 0.0;
         }
-        let widest = self.sorted.last().copied().unwrap_or(f64::INFINITY);
+        let widest = sorted.last().copied().unwrap_or(f64::INFINITY);
         at(1.0 - self.outside).unwrap_or(1.5 * widest)
     }
 
@@ -155,16 +128,45 @@ impl Adaptive {
         let size = error.abs();
         let miss = if size > self.half_width() { 1.0 } else { 0.0 };
         self.outside += self.rate * (1.0 - self.level - miss);
-        while self.sizes.len() >= self.memory {
-            let Some(oldest) = self.sizes.pop_front() else { break };
+        self.sizes.push(size, self.memory);
+    }
+}
+
+/// Sizes of the last errors; only the order in which they came is saved.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Sizes {
+    /// Oldest first.
+    last: VecDeque<f64>,
+    /// The same, ascending.
+    sorted: Vec<f64>,
+}
+
+impl Sizes {
+    /// Adds one, and forgets the oldest beyond `memory`.
+    fn push(&mut self, size: f64, memory: usize) {
+        while self.last.len() >= memory {
+            let Some(oldest) = self.last.pop_front() else { break };
             self.sorted.remove(self.place(oldest));
         }
-        self.sizes.push_back(size);
+        self.last.push_back(size);
         self.sorted.insert(self.place(size), size);
     }
 
-    /// How many known errors are smaller.
+    /// How many are smaller.
     fn place(&self, size: f64) -> usize {
         self.sorted.partition_point(|other| *other < size)
+    }
+}
+
+impl Exact for Sizes {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.last.write(serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sizes, D::Error> {
+        let last = VecDeque::read(deserializer)?;
+        let mut sorted = Vec::from(last.clone());
+        sorted.sort_unstable_by(f64::total_cmp);
+        Ok(Sizes { last, sorted })
     }
 }
