@@ -6,16 +6,14 @@ mod words;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use analytics::stream::AssetMonitor;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use signal::{AssetId, SECOND_US, Sample, SignalId};
 
-use crate::health::{Health, Level};
+use crate::health::Health;
 use crate::limits::state_signal;
 use crate::model::{Model, is_watched};
-use crate::rows::Assembler;
 
-use detector::{Detector, TICK_US, settings, signatures_of};
+use detector::{Detector, Saved, signatures_of};
 pub(crate) use detector::{Told, Verdict};
 pub(crate) use words::lost_words;
 
@@ -73,21 +71,6 @@ pub(crate) struct Detection {
     touched: Vec<u32>,
 }
 
-/// A detector as it is kept across restarts.
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    columns: Vec<SignalId>,
-    monitor: AssetMonitor,
-    judged_rows: u64,
-}
-
-#[derive(Serialize)]
-struct SavedRef<'a> {
-    columns: Vec<SignalId>,
-    monitor: &'a AssetMonitor,
-    judged_rows: u64,
-}
-
 impl Detection {
     pub(crate) fn new(learning: Learning, days_per_false_alarm: f64) -> Detection {
         Detection {
@@ -129,44 +112,14 @@ impl Detection {
 
     fn detector_of(&mut self, asset: AssetId, columns: Vec<(SignalId, String)>) -> usize {
         if let Some(&idx) = self.by_asset.get(&asset) {
-            let detector = &mut self.detectors[idx];
-            if detector.columns != columns {
-                detector.assembler = Assembler::new(columns.len(), TICK_US);
-                detector.monitor = AssetMonitor::new(columns.len(), settings(self.learning, asset));
-                detector.told_rows_per_false_alarm = 0.0;
-                detector.judged_rows = 0;
-                detector.judgement = None;
-                detector.columns = columns;
-            }
+            self.detectors[idx].watch(columns, self.learning);
             return idx;
         }
         let idx = self.detectors.len();
         self.by_asset.insert(asset, idx);
-        self.detectors.push(Detector {
-            asset,
-            assembler: Assembler::new(columns.len(), TICK_US),
-            monitor: AssetMonitor::new(columns.len(), settings(self.learning, asset)),
-            columns,
-            signatures: Vec::new(),
-            settings: DetectionSettings {
-                enabled: true,
-                days_per_false_alarm: self.days_per_false_alarm,
-            },
-            own_settings: false,
-            step_us: f64::NAN,
-            told_step_us: f64::NAN,
-            told_rows_per_false_alarm: 0.0,
-            state: None,
-            state_since_us: i64::MIN,
-            judgement: None,
-            judged_rows: 0,
-            level: Level::Learning,
-            level_since_us: 0,
-            reworded_us: i64::MIN,
-            named: None,
-            heard_wall_us: None,
-            dirty: false,
-        });
+        let settings =
+            DetectionSettings { enabled: true, days_per_false_alarm: self.days_per_false_alarm };
+        self.detectors.push(Detector::new(asset, columns, self.learning, settings));
         idx
     }
 
@@ -186,7 +139,7 @@ impl Detection {
         }
         // A doubtful value is missing to the detector: a spike is the cleaning's finding, not the machine's.
         let value = if sample.quality.is_good() { sample.value } else { f64::NAN };
-        detector.assembler.put(usize::from(column), sample.time_us, value, wall_us);
+        detector.put(usize::from(column), sample.time_us, value, wall_us);
         if !detector.dirty {
             detector.dirty = true;
             self.touched.push(idx);
@@ -234,64 +187,39 @@ impl Detection {
     }
 
     pub(crate) fn views(&self) -> Vec<DetectorView> {
-        let view = |detector: &Detector| DetectorView {
-            asset: detector.asset,
-            enabled: detector.settings.enabled,
-            days_per_false_alarm: detector.settings.days_per_false_alarm,
-            trained_rows: detector.judged_rows,
-            learning: detector.judgement.is_none_or(|judgement| judgement.learning),
-            signals: detector.columns.len(),
-        };
-        self.detectors.iter().map(view).collect()
+        self.detectors.iter().map(Detector::view).collect()
     }
 
     pub(crate) fn set_default(&mut self, days_per_false_alarm: f64) {
         self.days_per_false_alarm = days_per_false_alarm;
         for detector in self.detectors.iter_mut().filter(|detector| !detector.own_settings) {
-            detector.settings.days_per_false_alarm = days_per_false_alarm;
-            detector.told_rows_per_false_alarm = 0.0;
+            detector.set(DetectionSettings { days_per_false_alarm, ..detector.settings });
         }
     }
 
     pub(crate) fn set(&mut self, asset: AssetId, settings: DetectionSettings) -> bool {
         let Some(&idx) = self.by_asset.get(&asset) else { return false };
         let detector = &mut self.detectors[idx];
-        detector.settings = settings;
+        detector.set(settings);
         detector.own_settings = true;
-        detector.told_rows_per_false_alarm = 0.0;
         true
     }
 
     pub(crate) fn relearn(&mut self, asset: AssetId) -> bool {
         let Some(&idx) = self.by_asset.get(&asset) else { return false };
-        let detector = &mut self.detectors[idx];
-        detector.monitor.relearn();
-        detector.judged_rows = 0;
-        detector.judgement = None;
+        self.detectors[idx].relearn();
         true
     }
 
     /// Fits the models of one machine to all the good rows it remembers; how many changed.
     pub(crate) fn refine(&mut self, asset: AssetId) -> usize {
         let Some(&idx) = self.by_asset.get(&asset) else { return 0 };
-        let detector = &mut self.detectors[idx];
-        // What goes on during an episode is not refined away.
-        if detector.judgement.is_some_and(|judgement| judgement.alarm) {
-            return 0;
-        }
-        detector.monitor.refine()
+        self.detectors[idx].refine()
     }
 
     /// Every detector as text, to be kept across restarts.
     pub(crate) fn save(&self) -> Vec<(AssetId, String)> {
-        let save = |detector: &Detector| {
-            let saved = SavedRef {
-                columns: detector.columns.iter().map(|(signal, _)| *signal).collect(),
-                monitor: &detector.monitor,
-                judged_rows: detector.judged_rows,
-            };
-            serde_json::to_string(&saved).ok().map(|text| (detector.asset, text))
-        };
+        let save = |detector: &Detector| Some((detector.asset, detector.save().ok()?));
         self.detectors.iter().filter_map(save).collect()
     }
 
@@ -299,11 +227,7 @@ impl Detection {
     pub(crate) fn load(&mut self, asset: AssetId, text: &str) -> Result<(), serde_json::Error> {
         let saved: Saved = serde_json::from_str(text)?;
         if let Some(&idx) = self.by_asset.get(&asset) {
-            let detector = &mut self.detectors[idx];
-            if detector.columns.iter().map(|(signal, _)| *signal).eq(saved.columns) {
-                detector.monitor = saved.monitor;
-                detector.judged_rows = saved.judged_rows;
-            }
+            self.detectors[idx].load(saved);
         }
         Ok(())
     }

@@ -1,16 +1,17 @@
 //! One detector per machine: rows from its signals, judged by `analytics::stream`, told as health and alarms.
 
 use analytics::stream::{AssetMonitor, Judgement, Settings};
+use serde::{Deserialize, Serialize};
 use signal::{AssetId, DAY_US, MINUTE_US, SECOND_US, SignalId};
 
-use super::{DetectionSettings, Learning};
+use super::{DetectionSettings, DetectorView, Learning};
 use crate::alarm::Words;
 use crate::health::{Diagnosis, Health, Level};
 use crate::model::Model;
 use crate::rows::Assembler;
 
 /// One row per second of event time; slower machines give slower rows.
-pub(super) const TICK_US: i64 = SECOND_US;
+const TICK_US: i64 = SECOND_US;
 /// After a change of machine state nothing is judged for so long: the physics must settle first.
 const SETTLE_US: i64 = 30 * SECOND_US;
 /// Evidence of an alarm that goes on is renewed this often, in event time.
@@ -59,27 +60,137 @@ pub(super) struct Detector {
     pub(super) asset: AssetId,
     pub(super) columns: Vec<(SignalId, String)>,
     pub(super) signatures: Vec<(Vec<(String, f64)>, Diagnosis)>,
-    pub(super) assembler: Assembler,
+    assembler: Assembler,
     pub(super) monitor: AssetMonitor,
     pub(super) settings: DetectionSettings,
     pub(super) own_settings: bool,
-    pub(super) step_us: f64,
-    pub(super) told_step_us: f64,
-    pub(super) told_rows_per_false_alarm: f64,
+    step_us: f64,
+    told_step_us: f64,
+    told_rows_per_false_alarm: f64,
     pub(super) state: Option<u32>,
-    pub(super) state_since_us: i64,
+    state_since_us: i64,
     pub(super) judgement: Option<Judgement>,
-    pub(super) judged_rows: u64,
-    pub(super) level: Level,
-    pub(super) level_since_us: i64,
-    pub(super) reworded_us: i64,
+    judged_rows: u64,
+    level: Level,
+    level_since_us: i64,
+    reworded_us: i64,
     /// The first fault that was sure in this episode: later damage spreads and looks like less.
     pub(super) named: Option<Diagnosis>,
     pub(super) heard_wall_us: Option<i64>,
     pub(super) dirty: bool,
 }
 
+/// A detector as it is kept across restarts.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Saved {
+    columns: Vec<SignalId>,
+    monitor: AssetMonitor,
+    judged_rows: u64,
+}
+
+#[derive(Serialize)]
+struct SavedRef<'a> {
+    columns: Vec<SignalId>,
+    monitor: &'a AssetMonitor,
+    judged_rows: u64,
+}
+
 impl Detector {
+    pub(super) fn new(
+        asset: AssetId,
+        columns: Vec<(SignalId, String)>,
+        learning: Learning,
+        settings: DetectionSettings,
+    ) -> Detector {
+        Detector {
+            asset,
+            assembler: Assembler::new(columns.len(), TICK_US),
+            monitor: new_monitor(columns.len(), learning, asset),
+            columns,
+            signatures: Vec::new(),
+            settings,
+            own_settings: false,
+            step_us: f64::NAN,
+            told_step_us: f64::NAN,
+            told_rows_per_false_alarm: 0.0,
+            state: None,
+            state_since_us: i64::MIN,
+            judgement: None,
+            judged_rows: 0,
+            level: Level::Learning,
+            level_since_us: 0,
+            reworded_us: i64::MIN,
+            named: None,
+            heard_wall_us: None,
+            dirty: false,
+        }
+    }
+
+    /// Follows a changed model; other signals than before are learned anew.
+    pub(super) fn watch(&mut self, columns: Vec<(SignalId, String)>, learning: Learning) {
+        if self.columns == columns {
+            return;
+        }
+        self.assembler = Assembler::new(columns.len(), TICK_US);
+        self.monitor = new_monitor(columns.len(), learning, self.asset);
+        self.told_rows_per_false_alarm = 0.0;
+        self.judged_rows = 0;
+        self.judgement = None;
+        self.columns = columns;
+    }
+
+    pub(super) fn set(&mut self, settings: DetectionSettings) {
+        self.settings = settings;
+        self.told_rows_per_false_alarm = 0.0;
+    }
+
+    pub(super) fn relearn(&mut self) {
+        self.monitor.relearn();
+        self.judged_rows = 0;
+        self.judgement = None;
+    }
+
+    /// Fits the models to all the good rows it remembers; how many changed.
+    pub(super) fn refine(&mut self) -> usize {
+        // What goes on during an episode is not refined away.
+        if self.judgement.is_some_and(|judgement| judgement.alarm) {
+            return 0;
+        }
+        self.monitor.refine()
+    }
+
+    pub(super) fn view(&self) -> DetectorView {
+        DetectorView {
+            asset: self.asset,
+            enabled: self.settings.enabled,
+            days_per_false_alarm: self.settings.days_per_false_alarm,
+            trained_rows: self.judged_rows,
+            learning: self.judgement.is_none_or(|judgement| judgement.learning),
+            signals: self.columns.len(),
+        }
+    }
+
+    pub(super) fn save(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&SavedRef {
+            columns: self.columns.iter().map(|(signal, _)| *signal).collect(),
+            monitor: &self.monitor,
+            judged_rows: self.judged_rows,
+        })
+    }
+
+    /// Puts back what [`save`](Self::save) gave, unless the signals have changed since.
+    pub(super) fn load(&mut self, saved: Saved) {
+        if self.columns.iter().map(|(signal, _)| *signal).eq(saved.columns) {
+            self.monitor = saved.monitor;
+            self.judged_rows = saved.judged_rows;
+        }
+    }
+
+    /// Takes one value; the column after the last is the machine state.
+    pub(super) fn put(&mut self, column: usize, time_us: i64, value: f64, wall_us: i64) {
+        self.assembler.put(column, time_us, value, wall_us);
+    }
+
     pub(super) fn judge(&mut self, wall_us: i64, on: &mut impl FnMut(Told<'_>)) {
         // The assembler lends its rows, so it steps out of `self` for a moment.
         let mut assembler = std::mem::replace(&mut self.assembler, Assembler::new(0, TICK_US));
@@ -185,13 +296,14 @@ impl Detector {
     }
 }
 
-pub(super) fn settings(learning: Learning, asset: AssetId) -> Settings {
-    Settings {
+fn new_monitor(n_columns: usize, learning: Learning, asset: AssetId) -> AssetMonitor {
+    let settings = Settings {
         learn_rows: learning.rows,
         rows_per_false_alarm: 86_400.0,
         refit: learning.refit,
         seed: u64::from(asset.0),
-    }
+    };
+    AssetMonitor::new(n_columns, settings)
 }
 
 pub(super) fn signatures_of(model: &Model, asset: AssetId) -> Vec<(Vec<(String, f64)>, Diagnosis)> {
