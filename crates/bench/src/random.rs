@@ -9,7 +9,7 @@ impl Random {
     }
 
     /// From 0 to 1, without 1.
-    pub(crate) fn unit(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -17,9 +17,25 @@ impl Random {
         ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
+    /// From `low` to `high`, without `high`.
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.uniform()
+    }
+
+    /// Mean 1.
+    pub(crate) fn exponential(&mut self) -> f64 {
+        -(1.0 - self.uniform()).ln()
+    }
+
+    /// Mean 0, variance 1 (Box & Muller 1958).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let (u, v) = (self.uniform().max(1e-300), self.uniform());
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    }
+
     /// From 0 to `n`, without `n`; 0 where `n` is 0.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.unit() * n as f64) as usize
+        (self.uniform() * n as f64) as usize
     }
 
     /// A whole number from `low` to `high`, both of them included.

@@ -14,8 +14,8 @@ use analytics::stream::{AssetMonitor, Judgement, Settings};
 use analytics::{Detector, Frame};
 use anyhow::Context;
 
-use super::noise::Noise;
 use super::tep;
+use crate::random::Random;
 use crate::{Bench, CpuClock, Options, Split, Table, data};
 
 /// Rows at the start of each SKAB and NAB file that are learned from.
@@ -377,7 +377,7 @@ pub(super) fn nab_normal(data: &Path) -> anyhow::Result<Vec<(String, Frame)>> {
 fn back_tests(seed: u64) -> Table {
     const YEAR_S: i64 = 31_536_000;
     const EVENT_S: i64 = 1800;
-    let mut noise = Noise::new(seed);
+    let mut noise = Random::new(seed);
     let wave: Vec<f64> = (0..1 << 16).map(|_| noise.normal()).collect();
     let times_us: Vec<i64> = (0..YEAR_S).map(|s| s * S).collect();
     let starts: Vec<i64> = (1..7).map(|n| n * 5_000_000).collect();

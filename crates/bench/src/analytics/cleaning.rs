@@ -11,7 +11,7 @@ use analytics::clean::{Rules, Track, Verdict};
 use anyhow::Context;
 
 use super::budget::{nab_normal, skab_normal, skab_path};
-use super::noise::Noise;
+use crate::random::Random;
 use crate::{Bench, CpuClock, Options, Split, Table, data};
 
 const S: i64 = 1_000_000;
@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
 
 /// Time stamps as machines send them, µs.
 fn stamps(data: &Path, seed: u64) -> anyhow::Result<Vec<(&'static str, Vec<i64>)>> {
-    let mut noise = Noise::new(seed);
+    let mut noise = Random::new(seed);
     let jittered = (0..ROWS as i64).map(|n| n * S + (0.4e6 * noise.uniform()) as i64).collect();
     let mut now_us = 0;
     let mut on_change = || {
@@ -84,7 +84,7 @@ fn stamps(data: &Path, seed: u64) -> anyhow::Result<Vec<(&'static str, Vec<i64>)
 }
 
 fn signals(seed: u64, data: &Path) -> anyhow::Result<Vec<Signal>> {
-    let mut noise = Noise::new(seed);
+    let mut noise = Random::new(seed);
     let white: Vec<f64> = (0..ROWS).map(|_| noise.normal()).collect();
     let mut level = 0.0;
     let walk: Vec<f64> = white
@@ -197,7 +197,7 @@ fn cost(seed: u64) -> Table {
     const SIGNALS: usize = 1000;
     const SAMPLES: usize = 10_000_000;
     let rules = Rules { range: Some((-1e6, 1e6)), ..Rules::default() };
-    let mut noise = Noise::new(seed);
+    let mut noise = Random::new(seed);
     let values: Vec<f64> = (0..1 << 16).map(|_| noise.normal()).collect();
     let mut tracks = vec![Track::default(); SIGNALS];
     let clock = CpuClock::start();

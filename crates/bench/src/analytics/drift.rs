@@ -8,7 +8,7 @@ use analytics::drift::{compare, compare_all, mmd};
 use anyhow::Context;
 use serde_json::Value;
 
-use super::noise::Noise;
+use crate::random::Random;
 use crate::{Bench, CpuClock, Options, Split, Table, peer};
 
 const COLUMNS: usize = 50;
@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
 }
 
 fn frame(seed: u64, n_rows: usize) -> Frame {
-    let mut noise = Noise::new(seed);
+    let mut noise = Random::new(seed);
     let values: Vec<f64> = (0..COLUMNS * n_rows).map(|_| noise.normal()).collect();
     Frame::from_rows(COLUMNS, &values)
 }
@@ -169,7 +169,7 @@ fn change_points(options: &Options) -> anyhow::Result<Table> {
         title,
         &["method", "values", "changes", "found within 25 values", "false", "CPU ms"],
     );
-    let mut noise = Noise::new(seed);
+    let mut noise = Random::new(seed);
     let level = |n: usize| if n / CHANGE_EVERY % 2 == 1 { CHANGE_HEIGHT } else { 0.0 };
     let values: Vec<f64> = (0..100_000).map(|n| noise.normal() + level(n)).collect();
     let mut row = |name: &str, n_values: usize, points: &[usize], cpu_s: f64| {
@@ -211,7 +211,7 @@ fn change_points(options: &Options) -> anyhow::Result<Table> {
 
 /// What comes of a long record in which nothing happens, and how long it takes.
 fn calm(options: &Options) -> Table {
-    let mut noise = Noise::new(options.seed + 1);
+    let mut noise = Random::new(options.seed + 1);
     let values: Vec<f64> = (0..1_000_000).map(|_| noise.normal()).collect();
     let title = "Change points: a million values of normal noise in which nothing changes";
     let mut table = Table::new(title, &["method", "false", "CPU ms", "ns CPU per value"]);

@@ -21,7 +21,7 @@ use analytics::{Detector, Frame};
 use anyhow::Context;
 use serde_json::Value;
 
-use super::noise::Noise;
+use crate::random::Random;
 use crate::{Bench, CpuClock, Options, Split, Table, peer};
 
 const SENSORS: usize = 8;
@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Vec<Table>> {
 
 impl Data {
     fn make(seed: u64) -> Data {
-        let mut noise = Noise::new(seed);
+        let mut noise = Random::new(seed);
         let mut data = Data { values: Vec::new(), is_odd: Vec::new() };
         let mut state = 0.0;
         for row in 0..ROWS {

@@ -7,7 +7,7 @@ use optimize::oee::{
     Buckets, Count, Facts, Reading, Report, Shift, ShiftOee, State, StateChange, counts, oee,
 };
 
-use crate::analytics::noise::Noise;
+use crate::random::Random;
 use crate::seeds::{NO_SEED, Spread};
 use crate::{Bench, CpuClock, Options, Table, data};
 
@@ -109,7 +109,7 @@ const IDEAL_S: f64 = 20.0;
 impl Year {
     fn random(seed: u64) -> Self {
         use State::{Down, PlannedStop, Running, Setup, Unknown};
-        let mut random = Noise::new(seed);
+        let mut random = Random::new(seed);
         // An unplanned stop may follow another, and both are then one.
         let all = [Running, Running, Running, Running, Down, Down, Setup, PlannedStop, Unknown];
         let (mut states, mut at_us) = (Vec::new(), 0);

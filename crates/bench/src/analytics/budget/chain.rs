@@ -7,7 +7,7 @@
 
 use analytics::detect::conformal::{Conformal, EProcess};
 
-use super::super::noise::Noise;
+use crate::random::Random;
 
 /// Rows that are one step: as many as end an episode, so that one episode is about one step.
 pub(super) const BLOCK: usize = super::ROWS_TO_END as usize;
@@ -28,7 +28,7 @@ pub(super) fn alarms(held_out: &[f64], scores: &[f64], limit: f64) -> usize {
 pub(super) fn limit(n_rows: usize, rows_per_false_alarm: f64) -> f64 {
     let steps = rows_per_false_alarm / BLOCK as f64;
     let record = |run: u64| -> Vec<f64> {
-        let mut noise = Noise::new(run);
+        let mut noise = Random::new(run);
         let known: Vec<f64> = (0..n_rows / BLOCK).map(|_| noise.uniform()).collect();
         let known = Conformal::new(&known);
         let n = (BUDGETS as f64 * steps).ceil() as usize;
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn noise(seed: u64, n: usize) -> Vec<f64> {
-        let mut noise = Noise::new(seed);
+        let mut noise = Random::new(seed);
         (0..n).map(|_| noise.normal()).collect()
     }
 

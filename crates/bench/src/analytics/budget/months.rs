@@ -2,7 +2,8 @@
 
 use analytics::Frame;
 
-use super::super::noise::{Noise, Shape};
+use super::super::noise::Shape;
+use crate::random::Random;
 
 pub(super) const ROWS_PER_MONTH: usize = 43_200;
 /// Rows of the first week, which are learned from.
@@ -19,7 +20,7 @@ pub(super) const SHAPES: [(&str, Shape); 3] = [
 
 /// A week and [`MONTHS`] months of a machine whose sensors share a slow load and have noise of their own.
 pub(super) fn machine(shape: Shape, seed: u64) -> Frame {
-    let mut noise = Noise::new(seed);
+    let mut noise = Random::new(seed);
     let (mut load, mut own) = (0.0, [0.0; SENSORS]);
     let mut values = Vec::with_capacity((LEARN_ROWS + MONTHS * ROWS_PER_MONTH) * SENSORS);
     for _ in 0..LEARN_ROWS + MONTHS * ROWS_PER_MONTH {

@@ -2,8 +2,8 @@
 
 use analytics::clean::{Rules, Track, Verdict};
 
-use super::super::noise::Noise;
 use super::{N_DEFECTS, NOW_US, S, Signal, split};
+use crate::random::Random;
 use crate::{Split, Table};
 
 /// A declared range reaches so far beyond what was seen, as a share of its span.
@@ -99,7 +99,7 @@ pub(super) fn times(stamps: &[(&str, Vec<i64>)], seed: u64) -> Table {
     ];
     let title = "Time stamps: false flags, and 20 defects of each kind put in";
     let mut table = Table::new(title, &columns);
-    let mut noise = Noise::new(seed);
+    let mut noise = Random::new(seed);
     for (name, times) in stamps {
         let row =
             |time_us: &i64| Row { came_us: *time_us, time_us: *time_us, value: noise.normal() };

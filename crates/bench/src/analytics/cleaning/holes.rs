@@ -6,7 +6,7 @@ use analytics::Frame;
 use analytics::clean::{Fill, estimate, fill};
 
 use super::super::budget::{skab_normal, skab_path};
-use super::super::noise::Noise;
+use crate::random::Random;
 use crate::{CpuClock, Options, Split, Table, data};
 
 /// A transformer's seven signals and a steel plant's six, beside SKAB's.
@@ -100,7 +100,7 @@ struct Found {
 
 fn judge(record: &Record, length: usize, seed: u64) -> Found {
     let mut found = Found::default();
-    let mut noise = Noise::new(seed);
+    let mut noise = Random::new(seed);
     let n_rows = record.frame.n_rows();
     for column in 0..record.frame.n_columns() {
         let sigma = sigma(&record.frame.columns[column]);

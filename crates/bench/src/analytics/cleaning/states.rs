@@ -2,9 +2,10 @@
 
 use analytics::clean::{Redundant, Regimes};
 
-use super::super::noise::{Noise, Shape};
+use super::super::noise::Shape;
 use super::{Signal, split};
 use crate::Table;
+use crate::random::Random;
 
 /// Records of redundant sensors per row of the table.
 const RUNS: usize = 50;
@@ -68,7 +69,7 @@ struct Run {
 
 impl Run {
     fn of(n_sensors: usize, shape: Shape, seed: u64) -> Run {
-        let mut noise = Noise::new(seed);
+        let mut noise = Random::new(seed);
         let (mut level, mut own) = (0.0, vec![0.0; n_sensors]);
         let mut row = |drift: f64| -> Vec<f64> {
             level = 0.999 * level + noise.normal();
@@ -155,7 +156,7 @@ fn regime_row(table: &mut Table, name: &str, values: &[f64], truth: Option<(usiz
 
 fn with_states(n_states: usize, sigma: f64, seed: u64) -> (Vec<f64>, Vec<usize>) {
     const ROWS: usize = 50_000;
-    let mut noise = Noise::new(seed);
+    let mut noise = Random::new(seed);
     let (mut values, mut states) = (Vec::with_capacity(ROWS), Vec::with_capacity(ROWS));
     let mut state = 0;
     while states.len() < ROWS {

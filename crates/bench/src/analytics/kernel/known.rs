@@ -9,8 +9,8 @@ use analytics::detect::quantile::{P2, TDigest};
 use analytics::detect::seasonal::SeasonalResidual;
 use anyhow::Context;
 
-use super::super::noise::Noise;
 use super::{area, ask_peer};
+use crate::random::Random;
 use crate::{CpuClock, Options, Split, Table};
 
 /// A detector may ring once in so many normal values; its limit is set for that on streams of their own seeds.
@@ -60,8 +60,8 @@ const DETECTORS: [(&str, &[f64], Make); 3] = [
     }),
 ];
 
-fn stream(seed: u64, run: u64) -> Noise {
-    Noise::new(seed.wrapping_mul(0x9E37_79B9).wrapping_add(run))
+fn stream(seed: u64, run: u64) -> Random {
+    Random::new(seed.wrapping_mul(0x9E37_79B9).wrapping_add(run))
 }
 
 /// Values until the first ring, at most [`MOST_VALUES`].
@@ -186,7 +186,7 @@ fn seasons(seed: u64) -> Table {
     let mut areas = vec![Vec::new(); 3];
     let mut split = Split::default();
     for swing in [0.0, 3.0, 10.0] {
-        let mut noise = Noise::new(seed);
+        let mut noise = Random::new(seed);
         let (mut season, mut plain) = (SeasonalResidual::new(PHASES, 0.1), RobustEwma::new(0.01));
         let mut scores = vec![Vec::new(); 3];
         let (mut is_spike, mut values) = (Vec::new(), Vec::new());
@@ -218,7 +218,7 @@ fn seasons(seed: u64) -> Table {
     table
 }
 
-type Next<'a> = dyn FnMut(&mut Noise) -> f64 + 'a;
+type Next<'a> = dyn FnMut(&mut Random) -> f64 + 'a;
 
 /// Rank of what a sketch calls a quantile, less the rank asked for, in percent of all values.
 fn quantiles(seed: u64) -> Table {
@@ -243,7 +243,7 @@ fn quantiles(seed: u64) -> Table {
         }),
     ];
     for (name, next) in shapes {
-        let mut noise = Noise::new(seed);
+        let mut noise = Random::new(seed);
         let values: Vec<f64> = (0..VALUES).map(|_| next(&mut noise)).collect();
         let mut digest = TDigest::new(100.0);
         values.iter().for_each(|value| digest.push(*value));

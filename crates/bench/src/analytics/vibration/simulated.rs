@@ -5,7 +5,7 @@ use analytics::vibration::{
 };
 use anyhow::Context;
 
-use super::super::noise::Noise;
+use crate::random::Random;
 use crate::{CpuClock, Options, Split, Table};
 
 const RATE_HZ: f64 = 12_000.0;
@@ -27,7 +27,7 @@ pub(super) fn tables(options: &Options) -> anyhow::Result<Vec<Table>> {
 }
 
 /// Strikes `order` times a turn, each off by up to 1 % of the interval, that make a resonance ring in noise of σ 1.
-fn strikes(order: f64, height: f64, noise: &mut Noise) -> Vec<f64> {
+fn strikes(order: f64, height: f64, noise: &mut Random) -> Vec<f64> {
     let n = (RATE_HZ * SECONDS) as usize;
     let mut samples: Vec<f64> = (0..n).map(|_| noise.normal()).collect();
     if height == 0.0 {
@@ -66,7 +66,7 @@ fn orders(seed: u64) -> anyhow::Result<Table> {
     let plans = &mut Plans::default();
     let mut split = Split::default();
     for last_hz in [20.0, 22.0, 30.0, 40.0] {
-        let mut noise = Noise::new(seed);
+        let mut noise = Random::new(seed);
         let turned = |t: f64| 20.0 * t + (last_hz - 20.0) * t * t / (2.0 * SECONDS);
         let n = (RATE_HZ * SECONDS) as usize;
         let sample = |i: usize| {
@@ -134,7 +134,7 @@ fn bands(seed: u64) -> anyhow::Result<Table> {
         let (mut n_right, mut widths, mut kurtoses) = (0, Vec::new(), Vec::new());
         let mut seconds = 0.0;
         for record in 0..RECORDS {
-            let mut noise = Noise::new(seed * 1000 + record);
+            let mut noise = Random::new(seed * 1000 + record);
             let samples = strikes(3.585, height, &mut noise);
             let clock = CpuClock::start();
             let found = kurtogram(plans, &samples, RATE_HZ, DEPTH)?;
@@ -201,7 +201,7 @@ fn faults(seed: u64) -> anyhow::Result<Table> {
         for height in HEIGHTS {
             let mut counts = [0; 3];
             for record in 0..RECORDS {
-                let samples = strikes(part.order, height, &mut Noise::new(seed * 1000 + record));
+                let samples = strikes(part.order, height, &mut Random::new(seed * 1000 + record));
                 let clock = CpuClock::start();
                 let found = evidence(plans, &samples, RATE_HZ, &parts, &search)?;
                 seconds += clock.seconds();
@@ -218,7 +218,7 @@ fn faults(seed: u64) -> anyhow::Result<Table> {
     }
     let mut n_wrong = 0;
     for record in 0..RECORDS {
-        let samples = strikes(1.0, 0.0, &mut Noise::new(seed * 1000 + record));
+        let samples = strikes(1.0, 0.0, &mut Random::new(seed * 1000 + record));
         let found = evidence(plans, &samples, RATE_HZ, &parts, &search)?;
         n_wrong += usize::from(found.first().is_some_and(|best| best.score >= PROOF));
     }

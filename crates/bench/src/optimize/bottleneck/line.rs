@@ -2,7 +2,7 @@
 
 use optimize::bottleneck::{Service, Trace, WhatIf};
 
-use crate::analytics::noise::Noise;
+use crate::random::Random;
 
 /// Parts that a method sees, and in the rows that say so.
 pub(super) const N_PARTS: usize = 6_000;
@@ -19,7 +19,7 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn random(seed: u64, idx: u64) -> Self {
-        let mut random = Noise::new(seed.wrapping_mul(1_000_003).wrapping_add(idx));
+        let mut random = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(idx));
         let n_machines = 4 + random.below(5);
         let machines: Vec<Machine> =
             (0..n_machines).map(|_| Machine::random(&mut random)).collect();
@@ -79,7 +79,7 @@ struct Machine {
 }
 
 impl Machine {
-    fn random(random: &mut Noise) -> Self {
+    fn random(random: &mut Random) -> Self {
         let mean_us = 60e6 * random.between(0.8, 1.0);
         Self {
             mean_us,
@@ -89,7 +89,7 @@ impl Machine {
         }
     }
 
-    fn service(&self, random: &mut Noise) -> Service {
+    fn service(&self, random: &mut Random) -> Service {
         let normal = (0..12).map(|_| random.uniform()).sum::<f64>() - 6.0;
         let work_us = (self.mean_us * (1.0 + self.spread * normal)).max(0.1 * self.mean_us);
         let fails = random.uniform() < self.failure_rate;

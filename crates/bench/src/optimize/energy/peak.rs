@@ -21,18 +21,17 @@ pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
     let hours: Vec<Hour> =
         quarters.chunks_exact(4).map(|four| [four[0], four[1], four[2], four[3]]).collect();
     let limit_kw = quantile(hours[..N_TRAINING].iter().map(|hour| hour.iter().sum()).collect());
-    let n_peaks =
-        hours[N_TRAINING..].iter().filter(|hour| hour.iter().sum::<f64>() > limit_kw).count();
+    let is_peak = |hour: &Hour| hour.iter().sum::<f64>() > limit_kw;
+    let judged = &hours[N_TRAINING..];
+    let n_peaks = judged.iter().filter(|hour| is_peak(hour)).count();
     let title = format!(
         "Peak warning: steel plant, hours above {limit_kw:.1} kW in November and December, {n_peaks} of {}",
-        hours.len() - N_TRAINING
+        judged.len()
     );
     let columns =
         ["warning", "share of the peaks", "false, of the warnings", "lead time, min", "CPU s"];
     let mut table = Table::new(title, &columns);
     let mut row = |name: &str, lead_min: u32, clock: CpuClock, warned: &[bool]| {
-        let judged = &hours[N_TRAINING..];
-        let is_peak = |hour: &Hour| hour.iter().sum::<f64>() > limit_kw;
         let n_warned = warned.iter().filter(|warned| **warned).count();
         let n_right =
             judged.iter().zip(warned).filter(|(hour, warned)| **warned && is_peak(hour)).count();
@@ -47,19 +46,16 @@ pub(super) fn table(options: &Options) -> anyhow::Result<Table> {
     for n_quarters in 1..=3 {
         let clock = CpuClock::start();
         let warned: Result<Vec<bool>, _> =
-            hours[N_TRAINING..].iter().map(|hour| is_warned(hour, n_quarters, limit_kw)).collect();
+            judged.iter().map(|hour| is_warned(hour, n_quarters, limit_kw)).collect();
         let minutes = 15 * n_quarters as u32;
         row(&format!("ours, after {minutes} min"), 60 - minutes, clock, &warned?);
     }
     let clock = CpuClock::start();
-    let before: Vec<bool> = hours[N_TRAINING - 1..]
-        .windows(2)
-        .map(|pair| pair[0].iter().sum::<f64>() > limit_kw)
-        .collect();
+    let before: Vec<bool> = hours[N_TRAINING - 1..hours.len() - 1].iter().map(is_peak).collect();
     row("the hour before was above (trivial)", 60, clock, &before);
     let clock = CpuClock::start();
     let sum = |hour: &Hour| hour[0] + hour[1] + hour[2];
-    let late: Vec<bool> = hours[N_TRAINING..].iter().map(|hour| sum(hour) > limit_kw).collect();
+    let late: Vec<bool> = judged.iter().map(|hour| sum(hour) > limit_kw).collect();
     row("used up after 45 min (trivial)", 15, clock, &late);
     table.note(format!("limit: {:.0} % of the hours from January to October were below it; the meter gives energy per quarter, so the power of the last quarter stands for the power now", 100.0 * BELOW));
     let split = Split::default().file(&path)?.rows("train", 0..N_TRAINING);

@@ -2,7 +2,7 @@
 
 use optimize::setpoint::{Batch, Golden};
 
-use crate::analytics::noise::Noise;
+use crate::random::Random;
 use crate::seeds::Spread;
 use crate::{CpuClock, Options, Table};
 
@@ -68,7 +68,7 @@ struct Fault {
 /// A batch: each phase with its own length, each signal on its course with an offset of the batch and noise.
 ///
 /// Units are standard deviations of the batches; pressure follows temperature.
-fn batch(random: &mut Noise, fault: Option<Fault>) -> Batch {
+fn batch(random: &mut Random, fault: Option<Fault>) -> Batch {
     let offsets: Vec<f64> = SIGNALS.iter().map(|_| random.normal()).collect();
     let mut phases = Vec::new();
     for phase in 0..N_PHASES {
@@ -97,7 +97,7 @@ impl Fault {
         self.size * (progress - self.from) / (1.0 - self.from)
     }
 
-    fn random(random: &mut Noise, drift: f64) -> Self {
+    fn random(random: &mut Random, drift: f64) -> Self {
         let size = if random.uniform() < 0.5 { drift } else { -drift };
         Self {
             phase: random.below(N_PHASES),
@@ -142,7 +142,7 @@ struct Score {
 
 impl Run {
     fn new(seed: u64) -> anyhow::Result<Self> {
-        let mut random = Noise::new(seed);
+        let mut random = Random::new(seed);
         let mut record: Vec<Batch> = (0..N_RECORD).map(|_| batch(&mut random, None)).collect();
         record.sort_by(|a, b| b.kpi.total_cmp(&a.kpi));
         let (best, others) = record.split_at(N_BEST);

@@ -3,7 +3,7 @@
 use optimize::setpoint::{History, Knob, Limit, Trial};
 use serde_json::{Value, json};
 
-use crate::analytics::noise::Noise;
+use crate::random::Random;
 use crate::seeds::Spread;
 use crate::{CpuClock, Options, Table, peer};
 
@@ -63,7 +63,7 @@ struct Plant {
 }
 
 impl Plant {
-    fn random(random: &mut Noise) -> Self {
+    fn random(random: &mut Random) -> Self {
         let mut each = |low: f64, high: f64| [(); N_KNOBS].map(|()| random.between(low, high));
         let (middle, top, steepness) = (each(0.4, 0.6), each(0.2, 0.8), each(30.0, 90.0));
         let slope = each(-1.0, 1.0);
@@ -85,7 +85,7 @@ impl Plant {
     }
 
     /// A point of the region, evenly drawn.
-    fn point(&self, random: &mut Noise) -> Vec<f64> {
+    fn point(&self, random: &mut Random) -> Vec<f64> {
         let mut ball = [(); N_KNOBS].map(|()| random.normal());
         let length = ball.iter().map(|x| x * x).sum::<f64>().sqrt();
         let radius = random.uniform().cbrt();
@@ -103,7 +103,7 @@ impl Plant {
         back.iter().zip(HALF_AXES).map(|(x, half)| (x / half).powi(2)).sum::<f64>().sqrt()
     }
 
-    fn row(&self, random: &mut Noise) -> Trial {
+    fn row(&self, random: &mut Random) -> Trial {
         let settings = self.point(random);
         let objective = self.objective(&settings) + random.normal();
         let outcomes = vec![self.outcome(&settings) + 0.01 * random.normal()];
@@ -111,7 +111,7 @@ impl Plant {
     }
 
     /// The largest objective of the region that keeps the limit.
-    fn best(&self, random: &mut Noise) -> f64 {
+    fn best(&self, random: &mut Random) -> f64 {
         let points = (0..N_POINTS).map(|_| self.point(random));
         let allowed = points.filter(|at| self.outcome(at) <= self.most);
         allowed.map(|at| self.objective(&at)).fold(f64::NEG_INFINITY, f64::max)
@@ -156,7 +156,7 @@ struct Run {
 
 impl Run {
     fn new(seed: u64, peers: bool) -> anyhow::Result<Self> {
-        let mut random = Noise::new(seed);
+        let mut random = Random::new(seed);
         let plants: Vec<Plant> = (0..N_PLANTS).map(|_| Plant::random(&mut random)).collect();
         let best: Vec<f64> = plants.iter().map(|plant| plant.best(&mut random)).collect();
         let rule = |name: &str, points: &[Vec<f64>], cpu_s: f64| {

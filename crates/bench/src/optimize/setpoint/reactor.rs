@@ -3,7 +3,7 @@
 use anyhow::Context;
 use optimize::setpoint::{Knob, Limit, Mode, Study, Trial};
 
-use crate::analytics::noise::Noise;
+use crate::random::Random;
 use crate::seeds::Spread;
 use crate::{CpuClock, Options, Table, peer};
 
@@ -97,7 +97,7 @@ fn study(mode: Mode, noise: f64, seed: u64) -> anyhow::Result<Found> {
     let clock = CpuClock::start();
     let (mut best_after, mut n_beyond) = ([0.0; 3], 0);
     // The plant's noise is not the search's.
-    let mut spoil = Noise::new(!seed);
+    let mut spoil = Random::new(!seed);
     let safe_starts = [[6.0, 80.0], [5.8, 82.0], [5.5, 81.0]];
     for idx in 0..N_TRIALS {
         let settings = match safe_starts.get(idx) {

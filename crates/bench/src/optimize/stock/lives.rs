@@ -5,7 +5,7 @@ use optimize::stock::Pmf;
 use optimize::stock::spares::{Spare, needed, order_up_to};
 use serde_json::{Value, json};
 
-use crate::analytics::noise::Noise;
+use crate::random::Random;
 use crate::seeds::Spread;
 use crate::{CpuClock, Options, Table, peer};
 
@@ -66,7 +66,7 @@ struct Part {
 }
 
 impl Part {
-    fn random(random: &mut Noise) -> Self {
+    fn random(random: &mut Random) -> Self {
         let (scale_h, shape) = (random.between(1_000.0, 5_000.0), random.between(1.2, 3.0));
         let n_machines = 5 + random.below(26);
         let lives_h = (0..n_machines).map(|_| lives(random, scale_h, shape)).collect();
@@ -109,10 +109,11 @@ impl Part {
 }
 
 /// What a machine of a random age has left of a Weibull life, many times.
-fn lives(random: &mut Noise, scale_h: f64, shape: f64) -> Vec<f64> {
+fn lives(random: &mut Random, scale_h: f64, shape: f64) -> Vec<f64> {
     let age_h = random.between(0.0, scale_h);
     let survived = (age_h / scale_h).powf(shape);
-    let life_h = |random: &mut Noise| scale_h * (survived + random.exponential()).powf(1.0 / shape);
+    let life_h =
+        |random: &mut Random| scale_h * (survived + random.exponential()).powf(1.0 / shape);
     (0..N_LIVES).map(|_| life_h(random) - age_h).collect()
 }
 
@@ -135,7 +136,7 @@ struct Run {
 
 impl Run {
     fn new(seed: u64, peers: bool) -> anyhow::Result<Self> {
-        let mut random = Noise::new(seed);
+        let mut random = Random::new(seed);
         let parts: Vec<Part> = (0..N_PARTS).map(|_| Part::random(&mut random)).collect();
         let clock = CpuClock::start();
         let needs = parts.iter().map(Part::need).collect::<anyhow::Result<Vec<Pmf>>>()?;
